@@ -1,0 +1,1 @@
+"""What we know about a user, device, IP address, postal address or coupon at a moment."""

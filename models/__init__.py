@@ -1,0 +1,1 @@
+"""What we can say from features: effects, policies, abuse scores, and whether it paid."""

@@ -1,0 +1,1 @@
+"""When things happen: Prefect flows and the ``fairdeal`` command line."""

@@ -1,0 +1,233 @@
+"""The verbs of ``fairdeal``; each imports what it needs when it runs, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from features.errors import InputError
+from pipelines.cli.console import progress, say
+
+app = typer.Typer(
+    name="fairdeal",
+    help="The right coupon to the right user, none to the abuser, and proof that it paid.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+ledger = typer.Typer(help="The ledger of coupons and cents.", no_args_is_help=True)
+audit = typer.Typer(help="The sealed log of who did what.", no_args_is_help=True)
+app.add_typer(ledger, name="ledger")
+app.add_typer(audit, name="audit")
+
+
+class App(StrEnum):
+    """The three web apps."""
+
+    SCORING = "scoring"
+    COUPONS = "coupons"
+    CONSOLE = "console"
+
+
+class Language(StrEnum):
+    """Languages of reports and of the console."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+Spec = Annotated[Path, typer.Option("--spec", help="YAML that says what the columns mean.")]
+Lang = Annotated[Language, typer.Option("--language", help="Language of the report.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command()
+def demo(
+    users: Annotated[int, typer.Option(min=500, help="Users of the simulated shop.")] = 20_000,
+    days: Annotated[int, typer.Option(min=45, help="Days of its history.")] = 90,
+    seed: Annotated[int, typer.Option(help="Same seed, same shop.")] = 7,
+    serve: Annotated[bool, typer.Option("--serve", help="Leave the apps up and print one link per role.")] = False,
+    language: Lang = Language.EN,
+) -> None:
+    """Simulate a shop, train, choose, serve a day of shoppers over HTTP, catch abusers, report what it earned."""
+    from pipelines.demo import run_demo
+
+    with progress() as step:
+        report = run_demo(users=users, days=days, seed=seed, language=language.value, progress=step)
+    say(report.summary())
+    if serve:
+        report.serve(say)
+
+
+@app.command()
+def simulate(
+    out: Out,
+    users: Annotated[int, typer.Option(min=100, help="Users of the shop.")] = 20_000,
+    days: Annotated[int, typer.Option(min=30, help="Days of its history.")] = 90,
+    seed: Annotated[int, typer.Option(help="Same seed, same tables.")] = 7,
+) -> None:
+    """Write the tables of a simulated shop with a coupon trial and planted abuse; the truth lies beside them."""
+    from pipelines.shop import simulate as simulate_shop
+
+    with progress() as step:
+        simulate_shop(users=users, days=days, seed=seed, out=out, progress=step)
+    say(f"wrote the shop's tables to {out}, what is true of them to {out / 'truth'}")
+
+
+@app.command()
+def ingest(source: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of Parquet or CSV tables.")]) -> None:
+    """Check every row of a folder of tables; keep the good ones, put the others aside with reasons."""
+    from features.ingest import ingest_folder
+    from serving.settings import load_settings
+
+    settings = load_settings()
+    with progress() as step:
+        report = ingest_folder(source, settings.tables, settings.rejected, progress=step)
+    say(report.summary())
+
+
+@app.command()
+def trial(
+    data: Annotated[Path, typer.Argument(help="CSV or Parquet with one row per unit.")],
+    spec: Spec,
+    out: Out,
+    splits: Annotated[int, typer.Option(min=2, help="Repeated train/test splits.")] = 20,
+    seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
+    language: Lang = Language.EN,
+) -> None:
+    """Judge uplift models on a randomised experiment, next to the baselines that may beat them."""
+    from pipelines.run_trial import run_trial
+
+    with progress() as step:
+        report = run_trial(data, spec, out, splits=splits, seed=seed, language=language.value, progress=step)
+    say(f"report: {report}")
+
+
+@app.command("abuse-study")
+def abuse_study(
+    data: Annotated[Path, typer.Argument(help="CSV or Parquet with one row per purchase or claim.")],
+    spec: Spec,
+    out: Out,
+    language: Lang = Language.EN,
+) -> None:
+    """Judge abuse detection on a labelled log, split by time, next to plain rules."""
+    from pipelines.study_abuse import run_study
+
+    with progress() as step:
+        report = run_study(data, spec, out, language=language.value, progress=step)
+    say(f"report: {report}")
+
+
+@app.command("flag-abuse")
+def flag_abuse(
+    tables: Annotated[Path, typer.Argument(help="Folder of tables.")],
+    out: Annotated[Path, typer.Option("--out", help="Parquet file to write.")],
+    as_of: Annotated[str | None, typer.Option(help="Use only what was known before this time (ISO 8601).")] = None,
+) -> None:
+    """Score every user of a folder of tables for coupon abuse, with reasons."""
+    from pipelines.flag_abuse import flag_abuse as flag
+
+    with progress() as step:
+        report = flag(tables, out, as_of=_moment("as-of", as_of), progress=step)
+    say(report.summary())
+
+
+@app.command()
+def run(
+    flow: Annotated[str, typer.Argument(help="Name of a flow in configs/flows.yaml; 'list' names them.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="name=value, over the ones in flows.yaml.")
+    ] = None,
+) -> None:
+    """Run one flow now."""
+    from pipelines.deploy import flow_names, run_flow
+
+    if flow == "list":
+        say("\n".join(flow_names()))
+        return
+    run_flow(flow, dict(_pair(text) for text in parameter or []))
+
+
+@app.command()
+def schedule() -> None:
+    """Keep running the flows of configs/flows.yaml at their times, until stopped."""
+    from pipelines.deploy import run_schedules
+
+    run_schedules()
+
+
+@app.command()
+def serve(which: Annotated[App | None, typer.Argument(help="One app; all three when left out.")] = None) -> None:
+    """Run the scoring service, the coupon service and the console, side by side."""
+    from serving.app import serve as run_apps
+    from serving.settings import load_settings
+
+    run_apps(load_settings(), [which.value] if which else [name.value for name in App])
+
+
+@ledger.command("verify")
+def ledger_verify(as_json: AsJson = False) -> None:
+    """Rebuild every coupon from its events and compare; exit 1 when they differ."""
+    from pipelines.cli.verify import verify_ledger
+
+    raise typer.Exit(verify_ledger(as_json))
+
+
+@audit.command("verify")
+def audit_verify(as_json: AsJson = False) -> None:
+    """Check the hash chain over all events; exit 1 and name the first bad row when it is broken."""
+    from pipelines.cli.verify import verify_audit
+
+    raise typer.Exit(verify_audit(as_json))
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="A file of tests/benchmarks, or 'all'.")],
+    as_json: AsJson = False,
+) -> None:
+    """Measure a speed claim: ratios against a named peer or floor, in one run."""
+    from pipelines.cli.bench import run_benchmarks
+
+    run_benchmarks(name, as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Name every store, its version and what is missing; exit 1 when something is broken."""
+    from pipelines.cli.doctor import examine
+
+    raise typer.Exit(examine(as_json))
+
+
+def main() -> None:
+    """Run the command line; input that somebody can mend is one line on stderr and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        sys.stderr.write(f"fairdeal: {error}\n")
+        raise SystemExit(2) from None
+
+
+def _moment(field: str, text: str | None) -> datetime | None:
+    """Parse a time; one without a zone is UTC (the tables' convention), and the result is naive UTC."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(field, text, "a time like 2026-03-01T00:00:00 (ISO 8601)") from None
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise InputError("parameter", text, "name=value")
+    return name, value

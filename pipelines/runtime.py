@@ -1,0 +1,28 @@
+"""Where Prefect keeps its state: below ``home``, silent, and patient enough for a slow first start.
+
+Prefect reads its settings when it is imported, so ``prepare`` runs before any flow module is.
+"""
+
+from __future__ import annotations
+
+import os
+
+from serving.settings import Settings
+
+
+def prepare(settings: Settings) -> None:
+    """Set Prefect's environment; what the caller's environment already says wins.
+
+    A production profile sets ``PREFECT_API_URL``; without it each process starts an ephemeral server.
+    """
+    home = settings.home.absolute() / "prefect"
+    defaults = {
+        "PREFECT_HOME": str(home),
+        # Prefect's own limit of 20 s is too short for a first start on two busy cores.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)

@@ -101,18 +101,20 @@ def run_schedules(flows: Mapping[str, FlowEntry] | None = None, settings: Settin
 
 
 @contextmanager
-def prefect_server(settings: Settings, port: int = 4299) -> Iterator[str]:
+def prefect_server(settings: Settings) -> Iterator[str]:
     """A Prefect server for this installation unless ``PREFECT_API_URL`` names one.
 
-    An ephemeral server runs no scheduler, so schedules need this one; it listens on the loopback address only.
+    An ephemeral server runs no scheduler, so schedules need this one; it has no sign-in of
+    its own, so by default it listens on the loopback address only.
     """
     if url := os.environ.get("PREFECT_API_URL"):
         yield url
         return
-    url = f"http://127.0.0.1:{port}/api"
+    at = settings.services.flows
+    url = f"http://{at.host}:{at.port}/api"
     log = settings.home.absolute() / "prefect" / "server.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", at.host, "--port", str(at.port)]
     with log.open("ab") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)  # noqa: S603 - our own words
     try:

@@ -69,6 +69,7 @@ class Services(_Section):
     scoring: Service = Service(port=8101)
     coupons: Service = Service(port=8102)
     console: Service = Service(port=8103)
+    flows: Service = Service(port=8104)
     scoring_deadline_ms: int = Field(150, ge=1)
     hold_minutes: int = Field(30, ge=1)
 
@@ -129,6 +130,10 @@ class Settings(BaseSettings):
     @property
     def ledger_url(self) -> str:
         return self.stores.ledger_url or f"sqlite:///{self.home.absolute() / 'ledger.db'}"
+
+    @property
+    def seals(self) -> Path:
+        return self.home / "audit" / "seals.jsonl"
 
     @property
     def mlflow_uri(self) -> str:

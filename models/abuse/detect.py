@@ -1,0 +1,128 @@
+"""From a shop to scored accounts: linkage, evidence, rings and, where verdicts allow, a model; past only throughout.
+
+Every claim and discounted order is scored by what was known strictly before it. An account's score is its highest so
+far, or what its ring carries to it; it is flagged at the first moment that score reaches the review threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.abuse.actions import Thresholds
+from models.abuse.boosted import Verdicts, walk_forward
+from models.abuse.evidence import Floats, evidence, score
+from models.abuse.linkage import linked
+from models.abuse.rings import Carried, carry, links, ring_names, sizes_at
+from models.abuse.shop import Shop
+from models.abuse.spine import spine_of
+
+RING_POINTS = 1.2  # per doubling of the ring that a row joins
+TEXT = {"row", "user_id", "us", "kind", "template", "coupon_id", "cents", "merchant", "device", "ip", "block", "address",
+        "phone", "identity", "registered"}  # fmt: skip
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Detected:
+    """``rows``: scored spine rows in time order (with ``score``, ``score_label_free``, ``account``); ``terms``: their
+    evidence in points; ``accounts``: one line per user (user_id, score, since, ring_id, row: the row that decided)."""
+
+    rows: pd.DataFrame
+    terms: pd.DataFrame
+    accounts: pd.DataFrame
+    links: pd.DataFrame
+    verdicts_used: int
+
+
+def detect(shop: Shop, thresholds: Thresholds, use_verdicts: bool = True, step: Step = lambda _: None) -> Detected:
+    """Score every user of the shop; ``step`` is told what is being done."""
+    step("linking accounts")
+    rows = linked(shop, spine_of(shop))
+    users = shop.con.to_pandas(shop.users).sort_values(["us", "user_id"], ignore_index=True)
+    names = users["user_id"].tolist()
+    number = {name: i for i, name in enumerate(names)}
+    rows = rows[rows["user_id"].isin(number)].reset_index(drop=True)
+    account = rows["user_id"].map(number).to_numpy(np.int64)
+    step("weighing evidence")
+    terms = evidence(rows)
+    found = links(rows, account, terms)
+    size = sizes_at(len(rows), account, len(names), found)
+    terms["ring"] = RING_POINTS * np.log2(np.maximum(size - 1.0, 1.0)) * (terms.sum(axis=1) > 0)
+    free = score(terms.sum(axis=1).to_numpy())
+    final, used = free, 0
+    if use_verdicts and shop.verdicts is not None:
+        step("learning from verdicts")
+        verdicts = _verdicts(shop, number)
+        learnt, trust = walk_forward(matrix(rows, terms, size), rows["us"].to_numpy(np.int64), account, names, verdicts)
+        final = blend(free, learnt, trust)
+        used = len(verdicts.user)
+    step("following rings")
+    carried = carry(len(names), found, final, thresholds.review)
+    rows = rows.assign(score=final, score_label_free=free, account=account, ring_size=size)
+    accounts = _accounts(users, rows, carried, ring_names(found, carried.root, names), thresholds)
+    return Detected(rows, terms, accounts, found, used)
+
+
+def matrix(rows: pd.DataFrame, terms: pd.DataFrame, size: Floats) -> pd.DataFrame:
+    """The columns a model sees (float32): linkage, the account's own past, evidence and ring size."""
+    numeric = rows[[c for c in rows.columns if c not in TEXT]].astype(np.float32)
+    more = terms.add_prefix("term_").astype(np.float32)
+    return pd.concat([numeric, more], axis=1).assign(
+        ring_size=size.astype(np.float32), is_claim=(rows["kind"] == "claim").to_numpy(np.float32)
+    )
+
+
+def blend(free: Floats, learnt: Floats, trust: Floats) -> Floats:
+    """Log odds of the two detectors averaged by the trust in the learnt one (0: label-free alone)."""
+    odds = (1.0 - trust) * _logit(free) + trust * _logit(learnt)
+    return 1.0 / (1.0 + np.exp(-odds))
+
+
+def _logit(p: Floats) -> Floats:
+    p = np.clip(p, 1e-6, 1 - 1e-6)
+    return np.log(p / (1 - p))
+
+
+def _verdicts(shop: Shop, number: dict[str, int]) -> Verdicts:
+    frame = shop.con.to_pandas(shop.verdicts).sort_values(["us", "user_id", "abusive"], ignore_index=True)
+    frame = frame[frame["user_id"].isin(number)]
+    return Verdicts(
+        frame["user_id"].map(number).to_numpy(np.int64),
+        frame["us"].to_numpy(np.int64),
+        frame["abusive"].to_numpy(bool),
+    )
+
+
+def _accounts(
+    users: pd.DataFrame, rows: pd.DataFrame, carried: Carried, names: dict[int, str], thresholds: Thresholds
+) -> pd.DataFrame:
+    account, row_score = rows["account"].to_numpy(np.int64), rows["score"].to_numpy(np.float64)
+    own = np.zeros(len(users))
+    np.maximum.at(own, account, row_score)
+    decided = np.full(len(users), -1, np.int64)
+    best = row_score >= own[account]
+    decided[account[best][::-1]] = np.flatnonzero(best)[::-1]  # the earliest of the highest rows
+    since = np.full(len(users), np.iinfo(np.int64).max)
+    over = row_score >= thresholds.review
+    np.minimum.at(since, account[over], rows["us"].to_numpy(np.int64)[over])
+    since = np.where(carried.since >= 0, np.minimum(since, carried.since), since)
+    total = np.maximum(own, carried.score)
+    flagged: NDArray[np.bool_] = since < np.iinfo(np.int64).max
+    ring = [names.get(int(r)) if r >= 0 and s >= thresholds.review else None for r, s in zip(carried.root, total, strict=True)]
+    return pd.DataFrame(
+        {
+            "user_id": users["user_id"],
+            "score": total,
+            "since": pd.array(np.where(flagged, since, 0), dtype="Int64").astype("Int64"),
+            "flagged": flagged,
+            "ring_id": ring,
+            "ring_size": np.where([r is not None for r in ring], carried.size, 0),
+            "row": decided,
+        }
+    )

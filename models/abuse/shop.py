@@ -1,0 +1,234 @@
+"""The tables of a shop as they were known before a moment, with linkable identifiers: what the detector reads.
+
+In: Ibis tables of DESIGN's contract (``users`` and at least one of ``coupons``, ``orders``, ``events``); any optional
+column may be absent. Out: ``Shop``, small tables with int64 microsecond times and keys instead of raw identifiers.
+Rows without a user or a time are left out, and so are rows at or after ``as_of``; a redemption or payment that lies
+after ``as_of`` is not known yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import ibis
+import pandas as pd
+from ibis.expr.types import Table, Value
+
+from features.engine import keep
+from features.errors import InputError
+from models.abuse.addresses import door_keys
+from models.abuse.identifiers import device_key, ip_block, ip_key
+from models.abuse.marks import DAY
+
+RAW = {"raw_device": "device_id", "raw_ip": "ip", "raw_address": "address"}
+KEYS = ("device", "ip", "block", "address")
+_FULL_WINDOW = 4  # different days of activity after which an account counts as used for more than a coupon
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One shop before a moment; every ``us`` is microseconds since 1970, every key null where nothing links.
+
+    ``users`` (user_id, us, phone, identity) · ``touches`` (user_id, us, device, ip, block, address): one line per user,
+    value and day · ``claims`` (…, template, coupon_id, cents) · ``orders`` (…, order_id, goods, discount, merchant) ·
+    ``acts`` (user_id, us, views, cancels): one line per user and hour · ``verdicts`` (user_id, us, abusive) or None.
+    """
+
+    con: Any
+    users: Table
+    touches: Table
+    claims: Table
+    orders: Table
+    acts: Table
+    verdicts: Table | None
+    has_claims: bool
+    has_acts: bool
+
+
+def shop_before(con: Any, tables: Mapping[str, Table], as_of: datetime | None) -> Shop:
+    """The shop as known strictly before ``as_of`` (None: everything).
+
+    Raises InputError when ``users`` or every table of activity is missing, or a needed column is.
+    """
+    _need(tables, "users", ("user_id", "registered_at"))
+    if not {"coupons", "orders", "events"} & set(tables):
+        raise InputError("tables", sorted(tables), "users and at least one of coupons, orders, events")
+    limit = None if as_of is None else int(pd.Timestamp(as_of).value // 1000)
+    raw = {
+        "coupons": _coupons(tables.get("coupons"), limit),
+        "orders": _orders(tables.get("orders"), tables.get("order_lines"), limit),
+        "events": _events(tables.get("events"), limit),
+    }
+    raw = {name: keep(con, f"raw_{name}", table) for name, table in raw.items()}
+    keyed = _with_keys(con, raw)
+    acts = keyed["events"].group_by("user_id", hour=keyed["events"].us // (DAY // 24)).aggregate(
+        us=keyed["events"].us.min(), views=keyed["events"].views.sum(), cancels=keyed["events"].cancels.sum()
+    )
+    claims, orders = keyed["coupons"], keyed["orders"]
+    seen = ibis.union(*(keyed[name].select("user_id", "us", *KEYS) for name in ("coupons", "orders", "events")))
+    touches = seen.group_by("user_id", *KEYS, day=seen.us // DAY).aggregate(us=seen.us.min()).drop("day")
+    return Shop(
+        con=con,
+        users=keep(con, "abuse_users", _users(tables["users"])),
+        touches=keep(con, "abuse_touches", touches),
+        claims=keep(con, "abuse_claims", claims),
+        orders=keep(con, "abuse_orders", orders),
+        acts=keep(con, "abuse_acts", acts.drop("hour")),
+        verdicts=_verdicts(con, tables.get("verdicts"), limit),
+        has_claims="coupons" in tables,
+        has_acts="events" in tables,
+    )
+
+
+def engaged_since(shop: Shop) -> Table:
+    """(user_id, us): since when an account is used for more than coupons.
+
+    The earlier of its first order without any discount and its fourth different day of activity.
+    """
+    full = shop.orders.filter(shop.orders.discount <= 0).group_by("user_id").aggregate(us=lambda t: t.us.min())
+    days = shop.touches.group_by("user_id", day=shop.touches.us // DAY).aggregate(us=lambda t: t.us.min())
+    ranked = days.mutate(rank=ibis.row_number().over(group_by="user_id", order_by="us"))
+    used = ranked.filter(ranked.rank == _FULL_WINDOW - 1).select("user_id", "us")
+    either = ibis.union(full, used)
+    return either.group_by("user_id").aggregate(us=either.us.min())
+
+
+def _need(tables: Mapping[str, Table], name: str, columns: tuple[str, ...]) -> None:
+    if name not in tables:
+        raise InputError("tables", sorted(tables), f"a table {name}")
+    for column in columns:
+        if column not in tables[name].columns:
+            raise InputError(f"{name}.{column}", "no such column", f"a column {column} in table {name}")
+
+
+def _micros(table: Table, column: str) -> Value:
+    """A timestamp column of any unit or zone as int64 microseconds UTC; null where the column is absent."""
+    if column not in table.columns:
+        return ibis.null("int64")
+    value = table[column]
+    if not value.type().is_timestamp():
+        value = value.try_cast("timestamp")
+    value = value.cast("timestamp(6)")
+    # Engines round fractions of a second differently, so the whole seconds are cut off first.
+    return value.truncate("s").epoch_seconds().cast("int64") * 1_000_000 + value.microsecond().cast("int64")
+
+
+def _column(table: Table, name: str, dtype: str) -> Value:
+    if name not in table.columns:
+        return ibis.null(dtype)
+    return table[name].cast(dtype)
+
+
+def _known(table: Table, limit: int | None) -> Table:
+    kept = table.filter(table.user_id.notnull(), table.us.notnull())
+    return kept if limit is None else kept.filter(kept.us < limit)
+
+
+def _users(users: Table) -> Table:
+    rows = users.select(
+        user_id=users.user_id.cast("string"),
+        us=_micros(users, "registered_at"),
+        phone=_column(users, "phone_token", "string").nullif(""),
+        identity=_column(users, "identity_token", "string").nullif(""),
+    )
+    return rows.filter(rows.user_id.notnull()).group_by("user_id").aggregate(
+        us=rows.us.min(), phone=rows.phone.max(), identity=rows.identity.max()
+    )
+
+
+def _coupons(coupons: Table | None, limit: int | None) -> Table:
+    if coupons is None:
+        return _empty(template="string", coupon_id="string", cents="float64")
+    _need({"coupons": coupons}, "coupons", ("user_id", "claimed_at"))
+    rows = coupons.select(
+        user_id=coupons.user_id.cast("string"),
+        us=_micros(coupons, "claimed_at"),
+        **{raw: _column(coupons, name, "string") for raw, name in RAW.items()},
+        template=_column(coupons, "template_id", "string").fill_null(""),
+        coupon_id=_column(coupons, "coupon_id", "string"),
+        redeemed=_micros(coupons, "redeemed_at"),
+        discount=_column(coupons, "discount_cents", "float64"),
+    )
+    rows = _known(rows, limit)
+    spent = rows.redeemed.notnull() if limit is None else rows.redeemed < limit
+    return rows.mutate(cents=ibis.ifelse(spent, rows.discount, ibis.null("float64"))).drop("redeemed", "discount")
+
+
+def _orders(orders: Table | None, lines: Table | None, limit: int | None) -> Table:
+    if orders is None:
+        return _empty(order_id="string", goods="float64", discount="float64", merchant="string")
+    _need({"orders": orders}, "orders", ("user_id", "placed_at"))
+    rows = _known(
+        orders.select(
+            user_id=orders.user_id.cast("string"),
+            us=_micros(orders, "placed_at"),
+            **{raw: _column(orders, name, "string") for raw, name in RAW.items()},
+            order_id=_column(orders, "order_id", "string"),
+            goods=_column(orders, "goods_cents", "float64").fill_null(0.0),
+            discount=_column(orders, "discount_cents", "float64").fill_null(0.0),
+        ),
+        limit,
+    )
+    if lines is None or not {"order_id", "merchant_id"} <= set(lines.columns):
+        return rows.mutate(merchant=ibis.null("string"))
+    # An order belongs to the merchant of its lines; where it has several, the first by name stands for it.
+    of_order = lines.group_by(order_id=lines.order_id.cast("string")).aggregate(
+        merchant=lines.merchant_id.cast("string").min()
+    )
+    return rows.left_join(of_order, "order_id").drop("order_id_right")
+
+
+def _events(events: Table | None, limit: int | None) -> Table:
+    if events is None:
+        return _empty(views="int64", cancels="int64")
+    _need({"events": events}, "events", ("user_id", "occurred_at"))
+    kind = _column(events, "kind", "string").fill_null("view")
+    rows = events.select(
+        user_id=events.user_id.cast("string"),
+        us=_micros(events, "occurred_at"),
+        **{raw: _column(events, name, "string") for raw, name in RAW.items()},
+        views=kind.isin(["view", "search", "review", "add_to_cart"]).cast("int64"),
+        cancels=(kind == "cancel").cast("int64"),
+    )
+    return _known(rows, limit)
+
+
+def _empty(**extra: str) -> Table:
+    schema = {"user_id": "string", "us": "int64", **dict.fromkeys(RAW, "string"), **extra}
+    return ibis.memtable(pd.DataFrame({name: [] for name in schema}), schema=ibis.schema(schema))
+
+
+def _verdicts(con: Any, verdicts: Table | None, limit: int | None) -> Table | None:
+    if verdicts is None or not {"user_id", "decided_at", "verdict"} <= set(verdicts.columns):
+        return None
+    rows = verdicts.select(
+        user_id=verdicts.user_id.cast("string"),
+        us=_micros(verdicts, "decided_at"),
+        abusive=(verdicts.verdict.cast("string") == "abusive").cast("int64"),
+    )
+    return keep(con, "abuse_verdicts", _known(rows, limit))
+
+
+def _with_keys(con: Any, raw: Mapping[str, Table]) -> dict[str, Table]:
+    """Raw identifiers replaced by linkable keys; each distinct value is normalised once, in the order of appearance."""
+    makers: dict[str, dict[str, Callable[[list[str]], list[str | None]]]] = {
+        "raw_device": {"device": lambda values: [device_key(v) for v in values]},
+        "raw_ip": {
+            "ip": lambda values: [ip_key(v) for v in values],
+            "block": lambda values: [ip_block(v) for v in values],
+        },
+        "raw_address": {"address": door_keys},
+    }
+    keyed = dict(raw)
+    for column, keys in makers.items():
+        values = ibis.union(*(t.select(value=t[column], us="us") for t in raw.values()))
+        first = values.filter(values.value.notnull()).group_by("value").aggregate(us=values.us.min())
+        found = con.to_pandas(first.order_by(["us", "value"]))["value"].tolist()
+        frame = pd.DataFrame({column: found, **{key: make(found) for key, make in keys.items()}}).astype(object)
+        schema = ibis.schema(dict.fromkeys(frame.columns, "string"))
+        lookup = keep(con, f"keys_{column}", ibis.memtable(frame, schema=schema))
+        keyed = {name: t.left_join(lookup, column).drop(column, f"{column}_right") for name, t in keyed.items()}
+    return keyed

@@ -1,0 +1,160 @@
+"""The moments at which an account is scored, and what the account itself had done until then.
+
+In: a ``Shop``. Out: one row per claim and per discounted order (every order and every first touch where the shop has no
+coupons): row, user_id, us, kind, template, coupon_id, cents, merchant, the identifiers in use and the account's own
+past. An identifier that the row itself lacks is the last one that the account showed before.
+"""
+
+from __future__ import annotations
+
+import ibis
+from ibis.expr.types import Table
+
+from features.engine import keep
+from models.abuse.marks import DAY, HOUR, WINDOWS, firsts, sums_before
+from models.abuse.shop import KEYS, Shop
+
+OWN = (
+    "age_days", "minutes_to_claim", "claims_24h", "claims_ever", "spends_24h", "spends_ever", "orders_ever",
+    "full_orders_ever", "views_7d", "views_ever", "cancels_30d", "devices_ever", "ips_ever", "addresses_ever",
+    "ips_24h", "hours_on_device", "new_device", "new_ip", "new_address", "bare", "drain", "discount_share",
+)  # fmt: skip
+
+
+def spine_of(shop: Shop) -> Table:
+    """Rows to score, with the columns OWN; nothing in a row depends on anything at or after its ``us``."""
+    rows = _carried(shop, _moments(shop))
+    rows = keep(shop.con, "abuse_moments", rows)
+    registered = shop.users.select("user_id", registered="us", phone="phone", identity="identity")
+    spine = rows.left_join(registered, "user_id").drop("user_id_right")
+    for part in (_history(shop, rows), _novelty(shop, rows)):
+        spine = spine.left_join(part, "row").drop("row_right")
+    names = [n for n in spine.columns if n.endswith(("_24h", "_7d", "_30d", "_ever"))]
+    spine = spine.mutate(**{n: spine[n].fill_null(0.0) for n in names})
+    # An account that acts before it is known to exist is as new as can be.
+    age = ibis.greatest((spine.us - ibis.coalesce(spine.registered, spine.us)) / DAY, 0.0)
+    used = spine.views_ever / 4.0 + 2.0 * spine.full_orders_ever
+    spine = spine.mutate(
+        age_days=age,
+        minutes_to_claim=ibis.least(age * 24 * 60, 30.0 * 24 * 60),
+        bare=1.0 / (1.0 + used),
+        discount_share=spine.spends_ever / ibis.greatest(spine.orders_ever, 1.0),
+    )
+    return keep(
+        shop.con,
+        "abuse_spine",
+        spine.mutate(
+            # Takeover: a long-lived account, everything about it new at once, coupons going out.
+            drain=ibis.ifelse(
+                (spine.age_days > 14) & (spine.new_device > 0) & (spine.new_ip > 0),
+                (1.0 + spine.new_address) * ibis.least(spine.claims_24h + spine.spends_24h, 5.0),
+                0.0,
+            )
+        ),
+    )
+
+
+def _moments(shop: Shop) -> Table:
+    common = ("user_id", "us", *KEYS)
+    claims = shop.claims.select(
+        *common, "template", "coupon_id", "cents", kind=ibis.literal("claim"), merchant=ibis.null("string")
+    )
+    if shop.has_claims:
+        spent = shop.orders.filter(shop.orders.discount > 0)
+    else:
+        spent = shop.orders
+    orders = spent.select(
+        *common,
+        template=ibis.literal(""),
+        coupon_id=ibis.null("string"),
+        cents=spent.discount,
+        kind=ibis.literal("order"),
+        merchant=spent.merchant,
+    )
+    parts = [claims, orders.select(*claims.columns)]
+    if not shop.has_claims:
+        met = shop.touches.group_by(["user_id", *KEYS]).aggregate(us=shop.touches.us.min())
+        parts.append(
+            met.select(
+                *common,
+                template=ibis.literal(""),
+                coupon_id=ibis.null("string"),
+                cents=ibis.null("float64"),
+                kind=ibis.literal("touch"),
+                merchant=ibis.null("string"),
+            ).select(*claims.columns)
+        )
+    rows = ibis.union(*parts)
+    # Rows are numbered in an order that later rows cannot disturb: by time first.
+    order = [rows.us, rows.user_id, rows.kind, rows.template, rows.coupon_id.fill_null("")]
+    return rows.mutate(row=ibis.row_number().over(order_by=order).cast("int64"))
+
+
+def _carried(shop: Shop, rows: Table) -> Table:
+    """Missing identifiers filled with the account's last known ones of the month before."""
+    rows = keep(shop.con, "abuse_rows", rows)
+    asks = rows.select("row", "user_id", "us", *KEYS)
+    tells = shop.touches.select(row=ibis.null("int64"), user_id="user_id", us="us", **{k: k for k in KEYS})
+    both = ibis.union(asks, tells.select(*asks.columns))
+    last = {}
+    for key in KEYS:
+        frame = ibis.range_window(group_by="user_id", order_by="us", preceding=(30 * DAY, 1))
+        # max_by would need an ordered aggregate; packing time and key keeps it one window.
+        packed = ibis.ifelse(both[key].notnull(), both.us.cast("string").lpad(20, "0") + both[key], ibis.null("string"))
+        last[f"last_{key}"] = packed.max().over(frame)
+    known = both.mutate(**last).filter(lambda t: t.row.notnull()).select("row", *last)
+    filled = rows.left_join(known, "row").drop("row_right")
+    return filled.mutate(
+        **{key: ibis.coalesce(filled[key], filled[f"last_{key}"].substr(20)) for key in KEYS}
+    ).drop(*last)
+
+
+def _history(shop: Shop, rows: Table) -> Table:
+    """What the account had done: sums of its own marks before each row."""
+    asks = rows.select("row", "us", key=rows.user_id)
+    orders = shop.orders
+    marks = {
+        "claims": shop.claims.select(key="user_id", us="us", claims=ibis.literal(1.0)),
+        "spends": orders.select(key="user_id", us="us", spends=(orders.discount > 0).cast("float64")),
+        "orders": orders.select(key="user_id", us="us", orders=ibis.literal(1.0)),
+        "full_orders": orders.select(key="user_id", us="us", full_orders=(orders.discount <= 0).cast("float64")),
+        "views": shop.acts.select(key="user_id", us="us", views="views"),
+        "cancels": shop.acts.select(key="user_id", us="us", cancels="cancels"),
+    }
+    names = list(marks)
+    both = ibis.union(
+        *(m.select("key", "us", **{n: (m[n].cast("float64") if n == own else ibis.literal(0.0)) for n in names})
+          for own, m in marks.items())
+    )
+    windows = {name: WINDOWS[name] for name in ("24h", "7d", "30d", "ever")}
+    sums = sums_before(asks, both, names, windows)
+    kept = [n for n in OWN if n in sums.columns]
+    return sums.select("row", *kept)
+
+
+def _novelty(shop: Shop, rows: Table) -> Table:
+    """How many identifiers the account had shown, and whether today's are news to it."""
+    seen = {}
+    parts = rows.select("row")
+    for kind in ("device", "ip", "address"):
+        met = firsts(shop.touches, kind)
+        marks = met.select(key="user_id", us="us", n=ibis.literal(1.0))
+        asks = rows.select("row", "us", key=rows.user_id)
+        plural = f"{kind}{'es' if kind == 'address' else 's'}"
+        counts = sums_before(asks, marks, ["n"], {"24h": DAY, "ever": None}).rename(
+            {f"{plural}_24h": "n_24h", f"{plural}_ever": "n_ever"}
+        )
+        here = rows.select("row", "us", "user_id", key=rows[kind]).join(
+            met.rename(first="us"), ["user_id", "key"]
+        )
+        age = here.filter(here.first < here.us).select("row", **{f"hours_on_{kind}": (here.us - here.first) / HOUR})
+        parts = parts.left_join(counts, "row").drop("row_right").left_join(age, "row").drop("row_right")
+        seen[kind] = plural
+    news = {
+        f"new_{kind}": (
+            (parts[f"{plural}_ever"].fill_null(0.0) - parts[f"{plural}_24h"].fill_null(0.0) > 0)
+            & (parts[f"hours_on_{kind}"].fill_null(0.0) < 24)
+        ).cast("float64")
+        for kind, plural in seen.items()
+    }
+    return parts.mutate(**news).drop("hours_on_ip", "hours_on_address")

@@ -1,0 +1,115 @@
+"""The price rule: what one user gets when a cent of budget costs ``price`` cents of profit.
+
+A budget turns into a price, and the price turns into decisions user by user, so a batch of a million users and one
+user at the till are decided by the same lines. Users whose best two offers tie at exactly the budget's price are
+split by their *lot* (a number in [0, 1) that a hash of their id fixes): a :class:`Price` therefore has two sides that
+lie just above and just below that price, and the share of users who pay the lower one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from features.errors import InputError
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Price:
+    """Profit (cents) that a cent of budget must bring: ``low`` for users with lot < ``share``, else ``high``."""
+
+    high: float
+    low: float
+    share: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.high) and math.isfinite(self.low) and 0 <= self.low <= self.high):
+            raise InputError("price", (self.low, self.high), "two finite prices with 0 <= low <= high")
+        if not 0 <= self.share <= 1:
+            raise InputError("price.share", self.share, "a share between 0 and 1")
+
+    def paid_by(self, lots: Floats) -> Floats:
+        """The price of each user, from their lots (n,)."""
+        return np.where(lots < self.share, self.low, self.high)
+
+
+def matrix(field: str, array: ArrayLike) -> Floats:
+    """The array as a finite float64 matrix (n users, K offers); :class:`InputError` otherwise."""
+    try:
+        checked = np.asarray(array, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(field, array, "numbers of shape (users, offers)") from error
+    if checked.ndim != 2 or checked.shape[1] == 0:
+        raise InputError(field, checked.shape, "shape (users, offers) with at least the offer none")
+    if not np.isfinite(checked).all():
+        row, column = np.argwhere(~np.isfinite(checked))[0]
+        raise InputError(f"{field}[{row}, {column}]", float(checked[row, column]), "a finite number")
+    return checked
+
+
+def mask(field: str, array: ArrayLike | None, shape: tuple[int, ...]) -> Bools | None:
+    """A mask checked to be boolean and of the given shape (None stays None)."""
+    if array is None:
+        return None
+    checked = np.asarray(array)
+    if checked.dtype != np.bool_ or checked.shape != shape:
+        raise InputError(field, (str(checked.dtype), checked.shape), f"booleans of shape {shape}")
+    return checked
+
+
+def offers(
+    value: ArrayLike, cost: ArrayLike, eligible: ArrayLike | None = None, spare: bool = False
+) -> tuple[Floats, Floats]:
+    """Value and cost (n, K) of what each user may get, checked; column 0 is ``none`` and must be worth and cost 0.
+
+    An offer that a user may not get is turned into a second ``none``: equal in value and cost, later in order, and
+    so never chosen (see :func:`best_offer`). With ``spare`` the caller's arrays may be overwritten.
+    """
+    values, costs = matrix("value", value), matrix("cost", cost)
+    if values.shape != costs.shape:
+        raise InputError("cost", costs.shape, f"the shape of value, {values.shape}")
+    if values[:, 0].any() or costs[:, 0].any():
+        raise InputError("value[:, 0]", "not all zero", "zero value and zero cost for offer 0, which is none")
+    allowed = mask("eligible", eligible, values.shape)
+    if allowed is None or allowed.all():
+        return values, costs
+    if not spare:
+        values, costs = values.copy(), costs.copy()
+    values[~allowed] = 0.0
+    costs[~allowed] = 0.0
+    return values, costs
+
+
+def best_offer(value: Floats, cost: Floats, price: Floats | float) -> Ints:
+    """The offer with the highest ``value - price * cost`` per user (n,); ties go to the cheaper, then the earlier.
+
+    Offer by offer, because numpy's reductions along a short axis are many times slower than passes over columns.
+    """
+    best = np.zeros(len(value), dtype=np.intp)
+    best_score = value[:, 0] - price * cost[:, 0]
+    best_cost = cost[:, 0].copy()
+    for offer in range(1, value.shape[1]):
+        offer_cost = cost[:, offer]
+        score = value[:, offer] - price * offer_cost
+        better = (score > best_score) | ((score == best_score) & (offer_cost < best_cost))
+        np.copyto(best, offer, where=better)
+        np.copyto(best_score, score, where=better)
+        np.copyto(best_cost, offer_cost, where=better)
+    return best
+
+
+def pick(array: Floats, offer: Ints) -> Floats:
+    """``array[i, offer[i]]`` for every user i."""
+    return np.take_along_axis(array, offer[:, None], axis=1)[:, 0]
+
+
+def total(column: Floats) -> float:
+    """The correctly rounded sum, whatever the order: a budget is not exceeded by an accident of summation."""
+    return math.fsum(column.tolist())

@@ -1,0 +1,287 @@
+"""A trial spec: the YAML that turns any table of a randomised experiment into a ``Trial``.
+
+    unit: customer            # optional; must be unique
+    arm: segment              # column with the arm of each unit
+    control: No E-Mail
+    arms: [Womens E-Mail]     # optional: only these arms and the control
+    propensity: empirical     # or a column (of the taken arm), or {arm: number, fraction "1/3", or column}
+    value: spend * 0.3        # column or arithmetic of columns
+    outcomes: {visit: visit}  # optional: further outcomes to report
+    cost: {Womens E-Mail: 0.1}  # optional: column, arithmetic, number per treated unit, or number per arm
+    features: [recency]       # optional: default all columns not named above, less `drop`
+    drop: [id]
+    time: sent_at             # optional
+    cluster: household        # optional: units that were randomised together
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from features.errors import InputError
+from models.uplift.expression import Expression, numbers, parse
+from models.uplift.trial import Trial, check_propensity, check_treatment
+
+KEYS = (
+    "unit", "arm", "control", "arms", "propensity", "value", "outcomes", "cost", "features", "drop", "time", "cluster",
+)  # fmt: skip
+EMPIRICAL = "empirical"
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """The checked content of a spec; ``table`` applies it to data."""
+
+    arm: str
+    control: str
+    value: Expression
+    propensity: str | Mapping[str, float | str] = EMPIRICAL
+    arms: tuple[str, ...] | None = None
+    outcomes: Mapping[str, Expression] = field(default_factory=dict)
+    cost: Expression | Mapping[str, float] | None = None
+    unit: str | None = None
+    features: tuple[str, ...] | None = None
+    drop: tuple[str, ...] = ()
+    time: str | None = None
+    cluster: str | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> TrialSpec:
+        """Read a YAML file; raises ``InputError`` naming the key that is wrong."""
+        try:
+            return cls.parse(yaml.safe_load(path.read_text("utf-8")))
+        except OSError as error:
+            raise InputError("spec", str(path), f"a file that can be read ({error.strerror})") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError("spec", str(path), f"UTF-8 YAML ({type(error).__name__})") from error
+
+    @classmethod
+    def parse(cls, content: object) -> TrialSpec:
+        """Check the content of a spec."""
+        if not isinstance(content, Mapping):
+            raise InputError("spec", content, "a YAML mapping with the keys of a trial spec")
+        for key in content:
+            if key not in KEYS:
+                raise InputError("spec key", key, f"one of {', '.join(KEYS)}")
+        for key in ("arm", "control", "value"):
+            if content.get(key) is None:
+                raise InputError(key, None, "a value in the spec")
+        return cls(
+            arm=_text(content, "arm"),
+            control=_text(content, "control"),
+            value=parse(_scalar(content["value"], "value"), "value"),
+            propensity=_propensity(content.get("propensity", EMPIRICAL)),
+            arms=_names(content, "arms"),
+            outcomes=_outcomes(content.get("outcomes") or {}),
+            cost=_cost(content.get("cost")),
+            unit=_optional(content, "unit"),
+            features=_names(content, "features"),
+            drop=_names(content, "drop") or (),
+            time=_optional(content, "time"),
+            cluster=_optional(content, "cluster"),
+        )
+
+    def table(self, frame: pd.DataFrame) -> Trial:
+        """Apply the spec to data; every row must make sense (``InputError`` otherwise), nothing is dropped silently."""
+        if frame.empty:
+            raise InputError("data", f"{len(frame)} rows", "a table with rows")
+        self._check_columns(frame)
+        labels = _labels(frame, self.arm)
+        arms = self._arms(labels)
+        if self.arms is not None:
+            kept = labels.isin(arms).to_numpy()
+            frame, labels = frame[kept].reset_index(drop=True), labels[kept].reset_index(drop=True)
+        treatment = pd.Index(arms).get_indexer(labels).astype(np.int64)
+        check_treatment(treatment, arms)
+        propensity = self._propensities(frame, treatment, arms)
+        check_propensity(propensity, treatment)
+        outcomes = {name: _finite(outcome, frame, f"outcomes.{name}") for name, outcome in self.outcomes.items()}
+        return Trial(
+            X=frame[list(self._features(frame))],
+            treatment=treatment,
+            arms=arms,
+            propensity=propensity,
+            value=_finite(self.value, frame, "value"),
+            cost=self._costs(frame, treatment, arms),
+            outcomes=outcomes,
+            value_name=self.value.text,
+            time=_times(frame, self.time) if self.time else None,
+            cluster=frame[self.cluster].astype(str).to_numpy(dtype=object) if self.cluster else None,
+            empirical=self.propensity == EMPIRICAL,
+        )
+
+    def _check_columns(self, frame: pd.DataFrame) -> None:
+        named = [("arm", self.arm), ("unit", self.unit), ("time", self.time), ("cluster", self.cluster)]
+        named += [("features", name) for name in self.features or ()] + [("drop", name) for name in self.drop]
+        for key, name in named:
+            if name is not None and name not in frame.columns:
+                raise InputError(key, name, f"a column of the data: {', '.join(map(str, frame.columns))}")
+        if self.unit is not None:
+            repeated = frame[self.unit][frame[self.unit].duplicated()]
+            if len(repeated):
+                raise InputError("unit", repeated.iloc[0], f"unique ids in {self.unit!r} ({len(repeated)} repeated)")
+
+    def _arms(self, labels: pd.Series) -> tuple[str, ...]:
+        found = set(labels)
+        if self.control not in found:
+            raise InputError("control", self.control, f"an arm of the data: {', '.join(sorted(found))}")
+        wanted = self.arms if self.arms is not None else sorted(found)
+        asked = [*wanted, *(self.propensity if isinstance(self.propensity, Mapping) else ())]
+        asked += list(self.cost) if isinstance(self.cost, Mapping) else []
+        for arm in asked:
+            if arm not in found:
+                raise InputError("arm", arm, f"an arm of the data: {', '.join(sorted(found))}")
+        return (self.control, *(arm for arm in wanted if arm != self.control))
+
+    def _features(self, frame: pd.DataFrame) -> tuple[str, ...]:
+        if self.features is not None:
+            return tuple(name for name in self.features if name not in self.drop)
+        used = {self.arm, self.unit, self.time, self.cluster, *self.drop, *self.value.columns}
+        used |= {column for outcome in self.outcomes.values() for column in outcome.columns}
+        used |= set(self.cost.columns) if isinstance(self.cost, Expression) else set()
+        used |= set(self._propensity_columns())
+        kept = tuple(str(name) for name in frame.columns if name not in used)
+        if not kept:
+            raise InputError("features", "none left", "at least one column that is neither outcome nor design")
+        return kept
+
+    def _propensity_columns(self) -> tuple[str, ...]:
+        if isinstance(self.propensity, str):
+            return () if self.propensity == EMPIRICAL else (self.propensity,)
+        return tuple(column for column in self.propensity.values() if isinstance(column, str))
+
+    def _propensities(self, frame: pd.DataFrame, treatment: NDArray[np.int64], arms: tuple[str, ...]) -> Any:
+        n, K = len(treatment), len(arms)
+        if self.propensity == EMPIRICAL:
+            return np.tile(np.bincount(treatment, minlength=K) / n, (n, 1))
+        result = np.full((n, K), np.nan)
+        if isinstance(self.propensity, str):
+            result[np.arange(n), treatment] = numbers(frame, self.propensity, "propensity")
+            return _filled_if_constant(result, treatment)
+        for k, arm in enumerate(arms):
+            if arm not in self.propensity:
+                raise InputError("propensity", sorted(self.propensity), f"a propensity for every arm, also {arm!r}")
+            given = self.propensity[arm]
+            result[:, k] = numbers(frame, given, "propensity") if isinstance(given, str) else given
+        return result
+
+    def _costs(self, frame: pd.DataFrame, treatment: NDArray[np.int64], arms: tuple[str, ...]) -> Any:
+        if isinstance(self.cost, Mapping):
+            for arm in arms[1:]:
+                if arm not in self.cost:
+                    raise InputError("cost", dict(self.cost), f"a cost for every arm, also {arm!r}")
+            return np.array([self.cost.get(arm, 0.0) for arm in arms])[treatment]
+        if self.cost is None:
+            return np.zeros(len(treatment))
+        values = _finite(self.cost, frame, "cost")
+        return values if self.cost.columns else np.where(treatment > 0, values, 0.0)
+
+
+def _filled_if_constant(propensity: Any, treatment: NDArray[np.int64]) -> Any:
+    """When every arm has one constant in the log, the other arms' probabilities are known as well."""
+    by_arm = [propensity[treatment == k, k] for k in range(propensity.shape[1])]
+    constants = np.array([values[0] for values in by_arm])
+    alike = all((values == values[0]).all() for values in by_arm)
+    return np.tile(constants, (len(treatment), 1)) if alike else propensity
+
+
+def _labels(frame: pd.DataFrame, column: str) -> pd.Series:
+    if frame[column].isna().any():
+        raise InputError("arm", f"{int(frame[column].isna().sum())} empty rows in {column!r}", "an arm for every unit")
+    return frame[column].astype(str)
+
+
+def _finite(expression: Expression, frame: pd.DataFrame, field: str) -> NDArray[np.float64]:
+    values = expression.values(frame)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise InputError(field, values[bad][0].item(), f"finite numbers from {expression.text!r} ({bad.sum()} are not)")
+    return values
+
+
+def _times(frame: pd.DataFrame, column: str) -> NDArray[np.datetime64]:
+    try:
+        times = pd.to_datetime(frame[column], utc=True)
+    except (ValueError, TypeError) as error:
+        raise InputError("time", column, f"a column of times ({error})") from error
+    if times.isna().any():
+        raise InputError("time", f"{int(times.isna().sum())} empty rows in {column!r}", "a time for every unit")
+    result: NDArray[np.datetime64] = times.dt.tz_localize(None).to_numpy("datetime64[us]")
+    return result
+
+
+def _scalar(value: object, key: str) -> str | float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InputError(key, value, "a column or arithmetic of columns")
+    return value
+
+
+def _text(content: Mapping[str, Any], key: str) -> str:
+    value = content[key]
+    if isinstance(value, list | Mapping):
+        raise InputError(key, value, "one name")
+    return str(value)
+
+
+def _optional(content: Mapping[str, Any], key: str) -> str | None:
+    return None if content.get(key) is None else _text(content, key)
+
+
+def _names(content: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
+    value = content.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value or any(isinstance(name, list | Mapping) for name in value):
+        raise InputError(key, value, "a list of names")
+    return tuple(str(name) for name in value)
+
+
+def _outcomes(value: object) -> dict[str, Expression]:
+    if not isinstance(value, Mapping):
+        raise InputError("outcomes", value, "a mapping from a name to a column or arithmetic")
+    return {str(name): parse(_scalar(text, f"outcomes.{name}"), f"outcomes.{name}") for name, text in value.items()}
+
+
+def _cost(value: object) -> Expression | dict[str, float] | None:
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {str(arm): _number(given, f"cost.{arm}") for arm, given in value.items()}
+    return parse(_scalar(value, "cost"), "cost")
+
+
+def _propensity(value: object) -> str | dict[str, float | str]:
+    if isinstance(value, str) and value:
+        return value
+    if not isinstance(value, Mapping) or not value:
+        raise InputError("propensity", value, "'empirical', a column, or a number or column per arm")
+    result: dict[str, float | str] = {}
+    for arm, given in value.items():
+        fraction = isinstance(given, str) and not given.replace("/", "").replace(".", "").strip().isdigit()
+        result[str(arm)] = str(given) if fraction else _number(given, f"propensity.{arm}")
+    if all(isinstance(given, float) for given in result.values()):
+        total = sum(given for given in result.values() if isinstance(given, float))
+        if abs(total - 1) > 1e-6:
+            raise InputError("propensity", total, "propensities of the arms that sum to 1")
+    return result
+
+
+def _number(value: object, field: str) -> float:
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError("not a number")
+        number = float(Fraction(value)) if isinstance(value, str) else float(value)
+        if not np.isfinite(number):
+            raise ValueError("not finite")
+    except (ValueError, ZeroDivisionError) as error:
+        raise InputError(field, value, "a number or a fraction such as 1/3") from error
+    return number

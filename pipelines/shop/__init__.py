@@ -1,0 +1,17 @@
+"""A simulated shop whose truth is known: what every coupon would have earned, and who abuses them.
+
+``simulate`` writes the tables of the contract and, beside them, ``truth/``. The same seed gives the same bytes. Shop
+time is Asia/Shanghai; the tables hold UTC. One idea per module:
+
+calendar, catalogue, offers    when, what and with which coupons the shop sells
+population, network, addresses who the users are and from where they come
+lookalikes, attacks            innocents who look like rings, and rings
+baskets, response              what a user buys, and how a coupon changes that (the truth)
+behaviour, trial, purchases    visits, the randomised coupon trial, orders and their money
+verdicts, truth, writer        what reviewers know, what only we know, and files
+live                           the same users on a further day, for playing against the running apps
+"""
+
+from pipelines.shop.simulate import simulate
+
+__all__ = ["simulate"]

@@ -1,0 +1,101 @@
+"""What is asked of the scoring service and what it answers; shared by the service and its client."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[\x21-\x7e]+$")]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+ACTIONS = ("allow", "cap", "hold", "step_up", "withhold", "revoke", "freeze", "block")
+Action = Annotated[str, StringConstraints(pattern=f"^({'|'.join(ACTIONS)})$")]
+
+
+class Message(BaseModel):
+    """Extra fields are refused: a caller who sends ``propensity`` or ``holdout`` is told so, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Subject(Message):
+    """Whom it is about, with what the caller saw a moment ago (`counts`, named like the model's features)."""
+
+    user_id: Name
+    device_id: Identifier | None = None
+    ip: Identifier | None = None
+    address: Identifier | None = None
+    counts: dict[Name, Number] = Field(default_factory=dict, max_length=50)
+
+
+class DecisionRequest(Subject):
+    """Which of ``offers`` for this user, if any? The same ``key`` and user give the same answer."""
+
+    key: Name = Field(description="id of the decision; with the user id it fixes every random draw")
+    trigger: Name = "session"
+    offers: list[Name] = Field(max_length=100, description="template ids that may be given; `none` is always one")
+
+
+class DecisionBatch(Message):
+    decisions: list[DecisionRequest] = Field(min_length=1, max_length=1000)
+
+
+class Reason(Message):
+    """One reason in words; ``code`` names the feature or rule."""
+
+    code: str
+    en: str
+    zh: str
+
+
+class Risk(Message):
+    """How risky this user is now: ``score`` in [0, 1], None when nothing could be said."""
+
+    user_id: str
+    score: float | None
+    action: Action
+    reasons: list[Reason]
+    flagged: bool = Field(description="a person or a flow has flagged this user")
+    cold_start: bool
+    versions: dict[str, str]
+    fallback: bool = False
+
+
+class RiskRequest(Subject):
+    occasion: Annotated[str, StringConstraints(pattern=r"^(trigger|claim|redemption)$")] = "claim"
+
+
+class OfferScore(Message):
+    """Cents: expected effect on margin, expected coupon cost, and the score that was ranked (profit less λ x cost)."""
+
+    offer: str
+    value_cents: float | None
+    cost_cents: float | None
+    redeem_probability: float | None
+    score: float | None
+    probability: float
+
+
+class Decision(Message):
+    """The answer: ``propensity`` is the probability with which ``offer`` was drawn from ``eligible``."""
+
+    key: str
+    user_id: str
+    eligible: list[str]
+    offer: str
+    propensity: float = Field(gt=0, le=1)
+    holdout: bool
+    explored: bool
+    reason: str
+    offers: list[OfferScore]
+    risk: Risk
+    cold_start: bool
+    features_as_of: datetime | None
+    versions: dict[str, str]
+    fallback: bool = False
+
+
+class DecisionAnswers(Message):
+    decisions: list[Decision]

@@ -1,0 +1,127 @@
+"""Connections to the ledger: one writer on SQLite that also checkpoints, readers that cannot write; a pool on
+PostgreSQL.
+
+SQLite comes from ``pysqlite3``, because the library that Python links is often older than 3.51.3, which fixed a
+corruption at WAL reset. ``synchronous=FULL``: NORMAL loses acknowledged coupons when the power goes. Automatic
+checkpoints are off, so that the writer alone decides when the log is folded back (``Store.checkpoint``). One process
+writes: a lock beside the file holds the others off.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from typing import Any, TextIO
+
+from pysqlite3 import dbapi2
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from features.errors import InputError
+
+OLDEST_SQLITE = (3, 51, 3)
+POSTGRES_WRITERS = 8
+BUSY_SECONDS = 10
+
+
+def is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def writer_engine(url: str) -> Engine:
+    """The engine of a process that writes; on SQLite its only connection."""
+    if not is_sqlite(url):
+        return _postgres(url, POSTGRES_WRITERS)
+    engine = create_engine(_sqlite_url(url), module=dbapi2, poolclass=StaticPool, connect_args=_CONNECT)
+    _on_connect(engine, read_only=False)
+    return engine
+
+
+def reader_engine(url: str) -> Engine:
+    """An engine for pages, reports and lists; on SQLite its connections refuse to write."""
+    if not is_sqlite(url):
+        return _postgres(url, 4)
+    engine = create_engine(
+        _sqlite_url(url), module=dbapi2, poolclass=QueuePool, pool_size=4, max_overflow=0, connect_args=_CONNECT
+    )
+    _on_connect(engine, read_only=True)
+    return engine
+
+
+_CONNECT: dict[str, Any] = {"check_same_thread": False, "timeout": BUSY_SECONDS, "isolation_level": None}
+
+
+def _sqlite_url(url: str) -> str:
+    if dbapi2.sqlite_version_info < OLDEST_SQLITE:
+        raise InputError("SQLite", dbapi2.sqlite_version, "at least 3.51.3, which fixed a corruption at WAL reset")
+    database = make_url(url).database
+    if not database or database == ":memory:":
+        raise InputError("ledger_url", url, "an SQLite file, because a ledger outlives its process")
+    Path(database).parent.mkdir(parents=True, exist_ok=True)
+    return url
+
+
+def _on_connect(engine: Engine, *, read_only: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def _settings(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA wal_autocheckpoint=0")
+        if read_only:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        # A deferred transaction that reads and then writes fails at once with "locked" when another one wrote.
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _postgres(url: str, size: int) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        raise InputError("ledger_url", parsed.get_backend_name(), "an sqlite or postgresql address")
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"), pool_size=size, max_overflow=0, isolation_level="READ COMMITTED"
+    )
+
+
+def durability(engine: Engine) -> dict[str, str]:
+    """The settings on which durability rests, by name, as the store itself reports them."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            names = ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint")
+            found = {name: str(connection.exec_driver_sql(f"PRAGMA {name}").scalar()) for name in names}
+            return {"version": dbapi2.sqlite_version, **found}
+        knobs = ("fsync", "full_page_writes", "synchronous_commit")
+        setting = text("SELECT current_setting(:name)")
+        found = {name: str(connection.execute(setting, {"name": name}).scalar()) for name in knobs}
+        version = connection.execute(setting, {"name": "server_version"}).scalar()
+        return {"version": str(version), **found}
+
+
+class WriterLock:
+    """Holds a lock file beside an SQLite ledger for as long as this process writes to it."""
+
+    def __init__(self, url: str) -> None:
+        self._file: TextIO | None = None
+        if not is_sqlite(url):
+            return
+        path = Path(f"{make_url(url).database}.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise InputError(
+                "ledger", path.name, "no other writing process; serve all apps from one, or use PostgreSQL"
+            ) from error
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

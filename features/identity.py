@@ -26,8 +26,7 @@ from features.definition import (
     ratio,
     within,
 )
-from features.links import claims
-from features.sweep import LIFE, active_steps, count_at, newcomer_steps, row_steps
+from features.company import LIFE, LONGEST, accounts_linked, accounts_seen, bounded, last_seen
 
 WINDOWS: Mapping[str, int] = {"1h": 1, "24h": 24, "7d": 168, "30d": 720, "life": LIFE}
 NEW: Mapping[str, int] = {"24h": 24, "7d": 168, "30d": 720}
@@ -87,14 +86,14 @@ def shared_features(kind: str) -> tuple[Feature, ...]:
     return (
         *(Feature(f"{kind}_accounts_{w}", f"accounts seen on the {kind}, {w}", 0) for w in WINDOWS),
         *(Feature(f"{kind}_new_accounts_{w}", f"of them registered within {w}", 0) for w in NEW),
-        *(Feature(f"{kind}_sightings_{w}", f"sightings on the {kind}, {w}", 0) for w in NEW),
+        Feature(f"{kind}_sightings_30d", f"sightings on the {kind}, 30d", 0),
         *(Feature(f"{kind}_claims_{w}", f"coupons claimed on the {kind}, {w}", 0) for w in CLAIM_WINDOWS),
         *(
             Feature(f"{kind}_claimers_{w}", f"most claimers of one template on the {kind}, {w}", 0)
             for w in CLAIM_WINDOWS
         ),
         Feature(f"{kind}_age_days", "days since the first sighting"),
-        Feature(f"{kind}_idle_days", "days since the last sighting"),
+        Feature(f"{kind}_idle_days", "days since the last sighting, of the last 30d"),
     )
 
 
@@ -113,50 +112,51 @@ def identity_features(tables: Tables, spine: Any) -> Any:
 def _company(tables: Tables, at: Any) -> Any:
     """Other accounts on each thing of the user, then the most over its things of each kind."""
     keys = ["kind", "key"]
-    seen = before(at, tables["touches"], "user_id", "seen_at")
-    mine = seen.group_by(["user_id", "as_of", *keys]).aggregate(last=seen.seen_at.max())
-    totals = {f"all_{w}": hours for w, hours in WINDOWS.items()}
-    fresh = {f"new_{w}": hours for w, hours in NEW.items()}
-    steps = active_steps(tables["touches"], keys, totals) + newcomer_steps(
-        tables["touches"], tables["users"], keys, fresh
+    links, touches = tables["links"], tables["touches"]
+    mine = before(at, links.select("kind", "key", "user_id", "first_seen"), "user_id", "first_seen").drop("first_seen")
+    ever = accounts_linked(mine, links, keys, NEW, "all_life", "new_")
+    lately = accounts_seen(mine, touches, keys, bounded(WINDOWS), "all_")
+    own = before(at, touches, "user_id", "seen_at", days=LONGEST // 24)
+    own = own.group_by(["user_id", "as_of", *keys]).aggregate(last=own.seen_at.max())
+    mine = mine.join(ever, [*keys, "as_of"])
+    mine = mine.left_join(lately, [*keys, "as_of"]).drop("kind_right", "key_right", "as_of_right")
+    mine = mine.left_join(own, ["user_id", "as_of", *keys]).drop(
+        "user_id_right", "kind_right", "key_right", "as_of_right"
     )
-    counts = count_at(mine, keys, steps, [*totals, *fresh])
-    mine = mine.join(counts, [*keys, "as_of"])
-    others = {
-        f"others_{w}": mine[f"all_{w}"] - (1 if h == LIFE else within(mine["last"], mine.as_of, hours=h).cast("int64"))
-        for w, h in WINDOWS.items()
-    }
-    mine = mine.mutate(**others)
+    mine = mine.mutate(
+        others_life=mine.all_life - 1, **{f"others_{w}": _others(mine, w, h) for w, h in bounded(WINDOWS).items()}
+    )
     columns: dict[str, Any] = {}
     for kind, degree in HUB.items():
         here = mine.kind == kind
+        crowd = ratio(mine.all_life, ibis.literal(degree))
         columns[f"{kind}_count"] = here.cast("int64").sum()
         columns[f"{kind}_hubs"] = (here & (mine.all_life >= degree)).cast("int64").sum()
-        crowd = ratio(mine.all_life, ibis.literal(degree))
         columns[f"{kind}_weight"] = millionths(mine.others_7d / (1.0 + crowd * crowd)).sum(where=here)
         columns |= {f"{kind}_others_{w}": mine[f"others_{w}"].max(where=here) for w in WINDOWS}
         columns |= {f"{kind}_new_{w}": mine[f"new_{w}"].max(where=here) for w in NEW}
     for kind, windows in FEW.items():
         columns |= {f"{kind}_others_{w}": mine[f"others_{w}"].max(where=mine.kind == kind) for w in windows}
     sums = mine.group_by(["user_id", "as_of"]).aggregate(**columns)
-    return sums.mutate(**{f"{kind}_link_weight": sums[f"{kind}_weight"] / 1e6 for kind in HUB}).drop(
-        *(f"{kind}_weight" for kind in HUB)
-    )
+    weights = {f"{kind}_link_weight": sums[f"{kind}_weight"] / 1e6 for kind in HUB}
+    return sums.mutate(**weights).drop(*(f"{kind}_weight" for kind in HUB))
+
+
+def _others(mine: Any, window: str, hours: int) -> Any:
+    me = within(mine["last"], mine.as_of, hours=hours).fill_null(False).cast("int64")
+    return mine[f"all_{window}"].fill_null(0) - me
 
 
 def _same_template(tables: Tables, at: Any) -> Any:
     """Other accounts that claimed what the user claimed, on the device, IP or address it claimed from."""
     keys = ["kind", "key", "template_id"]
-    rows = claims(tables)
-    seen = before(at, rows, "user_id", "seen_at")
+    seen = before(at, tables["claims"], "user_id", "seen_at")
     mine = seen.group_by(["user_id", "as_of", *keys]).aggregate(last=seen.seen_at.max())
-    totals = {f"all_{w}": hours for w, hours in CLAIM_WINDOWS.items()}
-    mine = mine.join(count_at(mine, keys, active_steps(rows, keys, totals), list(totals)), [*keys, "as_of"])
+    mine = mine.join(accounts_seen(mine, tables["claims"], keys, CLAIM_WINDOWS, "all_"), [*keys, "as_of"])
     columns: dict[str, Any] = {}
     for w, hours in CLAIM_WINDOWS.items():
-        me = 1 if hours == LIFE else within(mine["last"], mine.as_of, hours=hours).cast("int64")
-        for kind in HUB:
-            columns[f"{kind}_same_template_{w}"] = (mine[f"all_{w}"] - me).max(where=mine.kind == kind)
+        others = mine[f"all_{w}"] - 1 if hours == LIFE else _others(mine, w, hours)
+        columns |= {f"{kind}_same_template_{w}": others.max(where=mine.kind == kind) for kind in HUB}
     return mine.group_by(["user_id", "as_of"]).aggregate(**columns)
 
 
@@ -176,36 +176,52 @@ def address_features(tables: Tables, spine: Any) -> Any:
 
 
 def _shared(tables: Tables, spine: Any, shared: Shared, features: tuple[Feature, ...]) -> Any:
+    at = moments(spine, shared.key)
+    parts = (_accounts(tables, at, shared), _sightings(tables, at, shared), _claims(tables, at, shared))
+    joined = join_parts(at, shared.key, parts, features)
+    return finish(spine, shared.key, joined, joined[f"{shared.kind}_accounts_life"] > 0, features)
+
+
+def _of(table: Any, shared: Shared) -> Any:
+    return table.filter(table.kind == shared.kind).drop("kind").rename({shared.key: "key"})
+
+
+def _accounts(tables: Tables, at: Any, shared: Shared) -> Any:
     kind, key = shared.kind, shared.key
-    at = moments(spine, key)
-    touches = tables["touches"].filter(lambda t: t.kind == kind).select("user_id", "seen_at", **{key: "key"})
-    rows = claims(tables).filter(lambda t: t.kind == kind).select("user_id", "template_id", "seen_at", **{key: "key"})
-    accounts = {f"{kind}_accounts_{w}": hours for w, hours in WINDOWS.items()}
-    fresh = {f"{kind}_new_accounts_{w}": hours for w, hours in NEW.items()}
-    sightings = {f"{kind}_sightings_{w}": hours for w, hours in NEW.items()}
-    claimed = {f"{kind}_claims_{w}": hours for w, hours in CLAIM_WINDOWS.items()}
-    steps = [
-        *active_steps(touches, [key], accounts),
-        *newcomer_steps(touches, tables["users"], [key], fresh),
-        *row_steps(touches, [key], sightings),
-        *row_steps(rows, [key], claimed),
-    ]
-    counts = count_at(at, [key], steps, [*accounts, *fresh, *sightings, *claimed])
-    claimers = {f"{kind}_claimers_{w}": hours for w, hours in CLAIM_WINDOWS.items()}
-    asked = before(at, rows, key, "seen_at").select(key, "as_of", "template_id").distinct()
-    per_template = count_at(
-        asked, [key, "template_id"], active_steps(rows, [key, "template_id"], claimers), list(claimers)
+    links = _of(tables["links"], shared)
+    seen = before(at, links.select(key, "first_seen"), key, "first_seen")
+    ages = seen.group_by([key, "as_of"]).aggregate(first=seen.first_seen.min())
+    ages = ages.select(key, "as_of", **{f"{kind}_age_days": days_between(ages.as_of, ages["first"])})
+    counts = accounts_linked(at, links, [key], NEW, f"{kind}_accounts_life", f"{kind}_new_accounts_")
+    return counts.join(ages, [key, "as_of"])
+
+
+def _sightings(tables: Tables, at: Any, shared: Shared) -> Any:
+    kind, key = shared.kind, shared.key
+    pairs = last_seen(at, _of(tables["touches"], shared), [key], LONGEST)
+    columns = {
+        f"{kind}_accounts_{w}": within(pairs["last"], pairs.as_of, hours=hours).cast("int64").sum()
+        for w, hours in bounded(WINDOWS).items()
+    }
+    sums = pairs.group_by([key, "as_of"]).aggregate(
+        last=pairs["last"].max(), **{f"{kind}_sightings_30d": pairs.sightings.sum()}, **columns
     )
-    most = per_template.group_by([key, "as_of"]).aggregate(**{name: per_template[name].max() for name in claimers})
-    seen = before(at, touches, key, "seen_at")
-    ages = seen.group_by([key, "as_of"]).aggregate(first=seen.seen_at.min(), last=seen.seen_at.max())
-    ages = ages.select(
-        key,
-        "as_of",
-        **{
-            f"{kind}_age_days": days_between(ages.as_of, ages["first"]),
-            f"{kind}_idle_days": days_between(ages.as_of, ages["last"]),
-        },
-    )
-    joined = join_parts(at, key, (counts, most, ages), features)
-    return finish(spine, key, joined, joined[f"{kind}_age_days"].notnull(), features)
+    return sums.mutate(**{f"{kind}_idle_days": days_between(sums.as_of, sums["last"])}).drop("last")
+
+
+def _claims(tables: Tables, at: Any, shared: Shared) -> Any:
+    kind, key = shared.kind, shared.key
+    rows = _of(tables["claims"], shared)
+    seen = before(at, rows, key, "seen_at")
+    claimed = {
+        f"{kind}_claims_{w}": seen.count()
+        if hours == LIFE
+        else within(seen.seen_at, seen.as_of, hours=hours).cast("int64").sum()
+        for w, hours in CLAIM_WINDOWS.items()
+    }
+    counts = seen.group_by([key, "as_of"]).aggregate(**claimed)
+    asked = seen.select(key, "as_of", "template_id").distinct()
+    each = accounts_seen(asked, rows, [key, "template_id"], CLAIM_WINDOWS, f"{kind}_claimers_")
+    names = [f"{kind}_claimers_{w}" for w in CLAIM_WINDOWS]
+    most = each.group_by([key, "as_of"]).aggregate(**{name: each[name].max() for name in names})
+    return counts.join(most, [key, "as_of"])

@@ -67,5 +67,5 @@ def _cost(decisions: Any, orders: Any, coupons: Any, length: Any) -> Any:
     rows = decisions.select("decision_id", "decided_at").join(spent, "decision_id")
     rows = rows.filter(rows.redeemed_at > rows.decided_at, rows.redeemed_at <= rows.decided_at + length)
     return rows.group_by("decision_id").aggregate(
-        cost_cents=rows.discount_cents.fill_null(0).sum(), redeemed=ibis.literal(True).max()
+        cost_cents=rows.discount_cents.fill_null(0).sum(), redeemed=rows.count() > 0
     )

@@ -47,6 +47,13 @@ def touches(tables: Tables) -> Any:
     return ibis.union(*rows)
 
 
+def links(tables: Tables) -> Any:
+    """Return (kind, key, user_id, first_seen, registered_at): one row per account and thing."""
+    rows = tables["touches"].group_by(["kind", "key", "user_id"]).aggregate(first_seen=lambda t: t.seen_at.min())
+    users = tables["users"].select("user_id", "registered_at")
+    return rows.left_join(users, "user_id").drop("user_id_right")
+
+
 def claims(tables: Tables) -> Any:
     """Return (kind, key, template_id, user_id, seen_at): one row per claim and identifier it was made with."""
     table = tables["coupons"].left_join(tables["address_keys"], "address").drop("address_right")

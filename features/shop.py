@@ -1,11 +1,13 @@
 """A shop's tables made ready for the definitions: category codes, address keys and links.
 
-``prepare`` adds three tables to those of the contract, each a plain row-by-row derivation, so nothing in them at a
-moment depends on later rows:
+``prepare`` adds to the tables of the contract some that are derived from them in such a way that later rows only add
+rows or codes and never change one:
 
 - ``vocabulary`` (kind, value, code): codes in the order in which values first appeared; new values get new codes.
 - ``address_keys`` (address, address_key, building_key): one row per distinct spelling.
 - ``touches`` (kind, key, user_id, seen_at): every sighting of a user on a device, IP, address, phone or identity.
+- ``links`` (kind, key, user_id, first_seen, registered_at): one row per user and thing.
+- ``claims`` (kind, key, template_id, user_id, seen_at): every claim, by each thing it was made with.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import pandas as pd
 from features.address import address_table
 from features.definition import Tables
 from features.engine import keep
-from features.links import touches
+from features.links import claims, links, touches
 
 VOCABULARIES = ("category", "member_tier", "acquisition_channel")
 VOCABULARY_SCHEMA = ibis.schema({"kind": "string", "value": "string", "code": "int64"})
@@ -40,6 +42,8 @@ def prepare(con: Any, tables: Tables, vocabulary: Vocabulary | None = None) -> T
     schema = ibis.schema({"address": "string", "address_key": "string", "building_key": "string"})
     ready["address_keys"] = keep(con, "derived_address_keys", ibis.memtable(addresses, schema=schema))
     ready["touches"] = keep(con, "derived_touches", touches(ready))
+    ready["links"] = keep(con, "derived_links", links(ready))
+    ready["claims"] = keep(con, "derived_claims", claims(ready))
     return ready
 
 

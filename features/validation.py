@@ -74,12 +74,13 @@ def validate(frame: pd.DataFrame, table: Table) -> Validated:
 @contextmanager
 def connection(scratch: Path | None = None, memory: str = "2GB") -> Iterator[duckdb.DuckDBPyConnection]:
     """A private in-memory DuckDB in UTC; what exceeds ``memory`` spills to ``scratch``."""
-    config: dict[str, Any] = {"memory_limit": memory, "enable_progress_bar": "false"}
+    config: dict[str, Any] = {"memory_limit": memory}
     if scratch is not None:
         config["temp_directory"] = str(scratch)
     con = duckdb.connect(":memory:", config=config)
     try:
         con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET enable_progress_bar = false")
         yield con
     finally:
         con.close()

@@ -104,9 +104,15 @@ class Report:
         for row in rows:
             if len(row) != len(columns):
                 raise InputError("table row", list(row), f"{len(columns)} cells")
-        head = "".join(f'<th scope="col">{_text(column)}</th>' for column in columns)
+        numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
+        head = "".join(
+            f'<th scope="col" class="{"number" if right else "text"}">{_text(column)}</th>'
+            for column, right in zip(columns, numeric, strict=True)
+        )
         body = "".join(
-            f'<tr class="{"strong" if i in strong else "plain"}">' + "".join(_td(cell, digits) for cell in row) + "</tr>"
+            f'<tr class="{"strong" if i in strong else "plain"}">'
+            + "".join(_td(cell, digits) for cell in row)
+            + "</tr>"
             for i, row in enumerate(rows)
         )
         self._parts.append(
@@ -119,7 +125,11 @@ class Report:
         """A drawing as inline SVG (from ``models.plots``)."""
         self._drawings += 1
         prefix = f"d{self._drawings}-"  # ids are per page, and every drawing brings the same ones
-        own = svg.replace('id="', f'id="{prefix}').replace('href="#', f'href="#{prefix}').replace("url(#", f"url(#{prefix}")
+        own = (
+            svg.replace('id="', f'id="{prefix}')
+            .replace('href="#', f'href="#{prefix}')
+            .replace("url(#", f"url(#{prefix}")
+        )
         self._parts.append(f"<figure>{own}<figcaption>{_text(caption)}</figcaption></figure>")
         return self
 
@@ -140,7 +150,8 @@ class Report:
         title = self.title.en if isinstance(self.title, Words) and self.language == "en" else _native(self.title)
         subtitle = f"<p>{_text(self.subtitle)}</p>" if self.subtitle else ""
         return (
-            f'<!doctype html>\n<html lang="{self.language}" data-language="{self.language}">\n<head><meta charset="utf-8">'
+            f'<!doctype html>\n<html lang="{self.language}" data-language="{self.language}">\n'
+            '<head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{html.escape(title)}</title>\n<style>{_CSS}</style></head>\n<body>\n"
             f"<header><nav>{other}</nav><h1>{_text(self.title)}</h1>{subtitle}</header>\n"
@@ -166,8 +177,11 @@ def _text(text: Text) -> str:
 
 
 def _td(cell: Cell, digits: int) -> str:
-    number = isinstance(cell, int | float | Estimate) or cell is None
-    return f'<td class="number">{_cell(cell, digits)}</td>' if number else f"<td>{_cell(cell, digits)}</td>"
+    return f'<td class="{"number" if _is_number(cell) else "text"}">{_cell(cell, digits)}</td>'
+
+
+def _is_number(cell: Cell) -> bool:
+    return cell is None or (isinstance(cell, int | float | np.number | Estimate) and not isinstance(cell, bool))
 
 
 def _cell(cell: Cell, digits: int) -> str:
@@ -216,7 +230,8 @@ _CSS = """
   --panel: #1c2229; --accent: #56b4e9; --good: #12352a; --bad: #45261a; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.5rem 4rem; background: var(--page); color: var(--ink);
-  font: 16px/1.6 system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; }
+  font: 16px/1.6 system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC",
+  sans-serif; }
 [data-language="en"] [lang="zh"], [data-language="zh"] [lang="en"] { display: none; }
 h1 { font-size: 1.9rem; line-height: 1.25; margin: .2rem 0 .4rem; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--line); }
@@ -225,7 +240,8 @@ nav { float: right; display: flex; gap: .4rem; }
 button { font: inherit; font-size: .85rem; padding: .15rem .7rem; border: 1px solid var(--line); border-radius: 1rem;
   background: var(--panel); color: var(--ink); cursor: pointer; }
 [data-language="en"] [data-set="en"], [data-language="zh"] [data-set="zh"] { border-color: var(--accent); }
-.verdict { padding: .8rem 1rem; border-left: 4px solid var(--accent); background: var(--panel); border-radius: 0 .4rem .4rem 0; }
+.verdict { padding: .8rem 1rem; border-left: 4px solid var(--accent); background: var(--panel);
+  border-radius: 0 .4rem .4rem 0; }
 .verdict.good { background: var(--good); border-color: #009e73; }
 .verdict.bad { background: var(--bad); border-color: #d55e00; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }
@@ -237,7 +253,9 @@ figure svg { width: 100%; height: auto; color: var(--ink); }
 figcaption { color: var(--soft); font-size: .9rem; margin: .3rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
-th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 2px solid var(--line); padding: .35rem .7rem; }
+th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 2px solid var(--line);
+  padding: .35rem .7rem; }
+th.number { text-align: right; }
 td { border-bottom: 1px solid var(--line); padding: .35rem .7rem; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.strong td { font-weight: 600; background: var(--panel); }

@@ -53,7 +53,8 @@ class FlagReport:
     verdicts: int
     seconds: float
 
-    def __str__(self) -> str:
+    def summary(self) -> str:
+        """One line for people."""
         return (
             f"{self.users} users, {self.rows} claims and orders scored, {self.withheld} withheld, {self.held} held for review, "
             f"{self.rings} rings, {self.verdicts} verdicts used, {self.seconds:.0f} s -> {self.out}"

@@ -65,6 +65,14 @@ class Service(_Section):
     port: int = Field(ge=0, le=65535)
 
 
+class ApiKey(_Section):
+    """Who may call with a key, known by its SHA-256; scopes are those of ``serving.keys``."""
+
+    principal: str = Field(pattern=r"^[a-z][a-z0-9_.-]{0,39}$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    scopes: tuple[str, ...]
+
+
 class Services(_Section):
     scoring: Service = Service(port=8101)
     coupons: Service = Service(port=8102)
@@ -72,6 +80,9 @@ class Services(_Section):
     flows: Service = Service(port=8104)
     scoring_deadline_ms: int = Field(150, ge=1)
     hold_minutes: int = Field(30, ge=1)
+    keys: tuple[ApiKey, ...] = ()
+    scoring_url: str = ""
+    scoring_key: str = ""
 
 
 class Stores(_Section):

@@ -18,8 +18,8 @@ ACTIONS = ("allow", "hold", "withhold")
 class Thresholds:
     """Least scores for review (`hold`) and for the automatic action (`withhold`)."""
 
-    review: float = 0.5
-    automatic: float = 0.85
+    review: float = 0.35
+    automatic: float = 0.75
 
     def __post_init__(self) -> None:
         if not 0.0 < self.review <= self.automatic <= 1.0:
@@ -28,7 +28,7 @@ class Thresholds:
     def action(self, score: float) -> str:
         """The graded action for a score.
 
-        >>> [Thresholds().action(s) for s in (0.1, 0.6, 0.95)]
+        >>> [Thresholds().action(s) for s in (0.1, 0.5, 0.95)]
         ['allow', 'hold', 'withhold']
         """
         if score >= self.automatic:

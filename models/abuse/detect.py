@@ -59,8 +59,9 @@ def detect(shop: Shop, thresholds: Thresholds, use_verdicts: bool = True, step: 
     if use_verdicts and shop.verdicts is not None:
         step("learning from verdicts")
         verdicts = _verdicts(shop, number)
-        learnt, trust = walk_forward(matrix(rows, terms, size), rows["us"].to_numpy(np.int64), account, names, verdicts)
-        final = blend(free, learnt, trust)
+        prior = log_odds(free)
+        added = walk_forward(matrix(rows, terms, size), prior, rows["us"].to_numpy(np.int64), account, names, verdicts)
+        final = 1.0 / (1.0 + np.exp(-(prior + added)))
         used = len(verdicts.user)
     step("following rings")
     carried = carry(len(names), found, final, thresholds.review)
@@ -78,13 +79,8 @@ def matrix(rows: pd.DataFrame, terms: pd.DataFrame, size: Floats) -> pd.DataFram
     )
 
 
-def blend(free: Floats, learnt: Floats, trust: Floats) -> Floats:
-    """Log odds of the two detectors averaged by the trust in the learnt one (0: label-free alone)."""
-    odds = (1.0 - trust) * _logit(free) + trust * _logit(learnt)
-    return 1.0 / (1.0 + np.exp(-odds))
-
-
-def _logit(p: Floats) -> Floats:
+def log_odds(p: Floats) -> Floats:
+    """Probabilities as log odds, bounded where certainty would be infinite."""
     p = np.clip(p, 1e-6, 1 - 1e-6)
     return np.log(p / (1 - p))
 

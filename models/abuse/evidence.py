@@ -48,17 +48,18 @@ def evidence(rows: pd.DataFrame) -> pd.DataFrame:
     terms["person"] = 4.0 * np.log2(1.0 + _of(rows, "person_n_ever"))
     claim = (rows["kind"] == "claim").to_numpy()
     surge = np.log2(np.maximum(_of(rows, "template_burst"), 1.0)) * claim
-    terms["burst"] = 1.2 * surge * own * _fast(rows)
+    terms["burst"] = 0.8 * surge * own * _fast(rows)
     drip = np.minimum(_of(rows, "device_gaps"), 6.0) * _of(rows, "device_even")
     terms["drip"] = 0.5 * drip * own * purity(rows, SHARING[0], aged(rows, "device_same_bare", SHARING[0].ages))
     terms["drain"] = 0.45 * _of(rows, "drain")
     others = _of(rows, "device_drained_7d") + 0.5 * _of(rows, "address_drained_7d") + 0.5 * _of(rows, "ip_drained_7d")
     terms["takeovers"] = 2.0 * np.log2(1.0 + others) * (_of(rows, "drain") > 0)
-    order = ~claim
-    lone = (_of(rows, "address_n_30d") + 0.5) / (_of(rows, "address_n_ever") + 2.0 * _of(rows, "address_engaged_ever") + 0.5)
-    terms["resale"] = 1.5 * np.log2(1.0 + _of(rows, "address_same_30d")) * np.minimum(lone, 1.0) * order
-    captive = _of(rows, "merchant_bare_30d") / (_of(rows, "merchant_spends_30d") + 5.0)
-    terms["merchant"] = 2.0 * captive * np.log2(1.0 + _of(rows, "own_merchant_spends_30d")) * order
+    odd = 0.6 * _of(rows, "delivery_strange_7d") + 0.4 * _of(rows, "delivery_strange_30d")
+    lone = np.divide(odd, odd + 0.7 * _of(rows, "delivery_full_ever"), out=np.zeros(len(rows)), where=odd > 0)
+    terms["resale"] = 3.0 * np.log2(1.0 + odd) * lone * np.minimum(_of(rows, "strange"), 1.0)
+    often = np.log2(1.0 + _of(rows, "own_merchant_spends_7d"))
+    crowd = _of(rows, "merchant_returns_7d") / (0.25 * _of(rows, "merchant_returns_30d") + 0.25 * _of(rows, "merchant_spends_7d") + 1.0)
+    terms["merchant"] = 1.0 * often * np.minimum(crowd, 3.0)
     return pd.DataFrame(terms, index=rows.index)
 
 

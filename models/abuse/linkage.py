@@ -25,7 +25,7 @@ KINDS = ("device", "ip", "block", "address")
 def linked(shop: Shop, spine: Table) -> pd.DataFrame:
     """The spine with linkage columns ``<kind>_<what>_<window>``; a value that links nothing counts zero."""
     parts = [part for kind in KINDS for part in _of_kind(shop, spine, kind)]
-    parts += [_person(shop, spine), _template(spine), *_merchant(spine)]
+    parts += [_person(shop, spine), _template(spine), _delivery(shop, spine), *_merchant(spine)]
     base = shop.con.to_pandas(spine).sort_values("row", ignore_index=True)
     columns: dict[str, np.ndarray] = {}
     for part in parts:  # fetched one by one into narrow columns: a join of all of them would hold the table twice
@@ -120,17 +120,14 @@ def _rhythm(asks: Table, claims: Table) -> Table:
 
 def _person(shop: Shop, spine: Table) -> Table:
     """Other accounts with the same phone or identity token, and the earliest known of them, in days."""
-    tokens = ibis.union(
-        shop.users.select("user_id", "us", key=ibis.literal("p:") + shop.users.phone),
-        shop.users.select("user_id", "us", key=ibis.literal("i:") + shop.users.identity),
-    )
-    marks = tokens.filter(tokens.key.notnull()).mutate(n=ibis.literal(1.0))
-    asks = ibis.union(
-        spine.select("row", "us", "user_id", key=ibis.literal("p:") + spine.phone),
-        spine.select("row", "us", "user_id", key=ibis.literal("i:") + spine.identity),
-    )
-    counts = others_before(asks, marks, ["n"], {"ever": None})
-    return counts.group_by("row").aggregate(person_n_ever=counts.n_ever.max())
+    counts = []
+    for token in ("phone", "identity"):
+        known = shop.users.filter(shop.users[token].notnull())
+        marks = known.select("user_id", "us", key=token, n=ibis.literal(1.0))
+        asks = spine.select("row", "us", "user_id", key=token)
+        counts.append(others_before(asks, marks, ["n"], {"ever": None}))
+    both = ibis.union(*counts)
+    return both.group_by("row").aggregate(person_n_ever=both.n_ever.max())
 
 
 def _template(spine: Table) -> Table:
@@ -152,17 +149,36 @@ def _template(spine: Table) -> Table:
     )
 
 
+def _delivery(shop: Shop, spine: Table) -> Table:
+    """Whose parcels go to the address: accounts to whom it was strange, and accounts that paid in full there."""
+    orders = spine.filter(spine.kind == "order", spine.address.notnull())
+    asks = orders.select("row", "us", "user_id", key="address")
+    odd = orders.filter(orders.strange > 0).group_by(key="address", user_id="user_id")
+    strange = odd.aggregate(us=lambda t: t.us.min(), strange=lambda t: t.strange.max()).mutate(full=ibis.literal(0.0))
+    paid = shop.orders.filter(shop.orders.discount <= 0, shop.orders.address.notnull())
+    first = paid.group_by(key="address", user_id="user_id").aggregate(us=paid.us.min())
+    full = first.mutate(strange=ibis.literal(0.0), full=ibis.literal(1.0))
+    both = ibis.union(strange, full.select(*strange.columns))
+    counts = others_before(asks, both, ["strange", "full"], {"7d": 7 * DAY, "30d": 30 * DAY, "ever": None})
+    return _named(counts.drop("full_7d", "full_30d"), "delivery")
+
+
 def _merchant(spine: Table) -> list[Table]:
     """How far a merchant lives on coupons, and how far the account lives on that merchant."""
     spent = spine.filter(spine.merchant.notnull())
     asks = spent.select("row", "us", "user_id", key="merchant")
-    marks = spent.select("user_id", "us", key="merchant", spends=ibis.literal(1.0), bare=spent.bare)
-    of_merchant = others_before(asks, marks, ["spends", "bare"], {"30d": 30 * DAY})
     own_key = spent.user_id + "|" + spent.merchant
+    visits = spent.select("row", "us", key=own_key)
     mine = sums_before(
-        spent.select("row", "us", key=own_key),
-        spent.select("us", key=own_key, spends=ibis.literal(1.0)),
-        ["spends"],
-        {"30d": 30 * DAY},
+        visits, visits.select("us", "key", spends=ibis.literal(1.0)), ["spends"], {"7d": 7 * DAY, "30d": 30 * DAY}
     )
+    # An account that comes back with a coupon within days: normal once, remarkable when many do it at one merchant.
+    back = spent.join(mine, "row").filter(lambda t: t.spends_7d > 0)
+    returns = back.group_by(key="merchant", user_id="user_id").aggregate(us=lambda t: t.us.min())
+    returns = returns.mutate(returns=ibis.literal(1.0))
+    marks = ibis.union(
+        spent.select("user_id", "us", key="merchant", spends=ibis.literal(1.0), bare=spent.bare, returns=ibis.literal(0.0)),
+        returns.select("user_id", "us", "key", spends=ibis.literal(0.0), bare=ibis.literal(0.0), returns="returns"),
+    )
+    of_merchant = others_before(asks, marks, ["spends", "bare", "returns"], {"7d": 7 * DAY, "30d": 30 * DAY})
     return [_named(of_merchant, "merchant"), _named(mine, "own_merchant")]

@@ -49,7 +49,7 @@ def links(rows: pd.DataFrame, user: NDArray[np.int64], terms: pd.DataFrame) -> p
         key = rows[sharing.kind] + "|" + rows["template"]
         parts.append(_chained(rows, user, key.where(claim), own, pure, sharing.kind))
     resale = np.minimum(terms["resale"].to_numpy() / 3.0, 1.0)
-    order = (rows["kind"] != "claim").to_numpy()
+    order = ((rows["kind"] == "order") & (rows["strange"] > 0)).to_numpy()
     parts.append(_chained(rows, user, rows["address"].where(order), np.ones(len(rows)), resale, "address"))
     taken = np.minimum(terms["takeovers"].to_numpy() / 2.0, 1.0)
     parts.append(_chained(rows, user, rows["device"].where(drained), np.ones(len(rows)), taken, "device"))

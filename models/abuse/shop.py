@@ -33,7 +33,7 @@ class Shop:
     """One shop before a moment; every ``us`` is microseconds since 1970, every key null where nothing links.
 
     ``users`` (user_id, us, phone, identity) · ``touches`` (user_id, us, device, ip, block, address): one line per user,
-    value and day · ``claims`` (…, template, coupon_id, cents) · ``orders`` (…, order_id, goods, discount, merchant) ·
+    value and day · ``claims`` (…, template, coupon_id, cents) · ``orders`` (…, order_id, goods, discount, merchant, pieces) ·
     ``acts`` (user_id, us, views, cancels): one line per user and hour · ``verdicts`` (user_id, us, abusive) or None.
     """
 
@@ -159,7 +159,7 @@ def _coupons(coupons: Table | None, limit: int | None) -> Table:
 
 def _orders(orders: Table | None, lines: Table | None, limit: int | None) -> Table:
     if orders is None:
-        return _empty(order_id="string", goods="float64", discount="float64", merchant="string")
+        return _empty(order_id="string", goods="float64", discount="float64", merchant="string", pieces="float64")
     _need({"orders": orders}, "orders", ("user_id", "placed_at"))
     rows = _known(
         orders.select(
@@ -172,11 +172,11 @@ def _orders(orders: Table | None, lines: Table | None, limit: int | None) -> Tab
         ),
         limit,
     )
-    if lines is None or not {"order_id", "merchant_id"} <= set(lines.columns):
-        return rows.mutate(merchant=ibis.null("string"))
+    if lines is None or "order_id" not in lines.columns:
+        return rows.mutate(merchant=ibis.null("string"), pieces=ibis.null("float64"))
     # An order belongs to the merchant of its lines; where it has several, the first by name stands for it.
     of_order = lines.group_by(order_id=lines.order_id.cast("string")).aggregate(
-        merchant=lines.merchant_id.cast("string").min()
+        merchant=_column(lines, "merchant_id", "string").min(), pieces=_column(lines, "quantity", "float64").max()
     )
     return rows.left_join(of_order, "order_id").drop("order_id_right")
 

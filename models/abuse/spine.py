@@ -17,7 +17,7 @@ from models.abuse.shop import KEYS, Shop
 OWN = (
     "age_days", "minutes_to_claim", "claims_24h", "claims_ever", "spends_24h", "spends_ever", "orders_ever",
     "full_orders_ever", "views_7d", "views_ever", "cancels_30d", "devices_ever", "ips_ever", "addresses_ever",
-    "ips_24h", "hours_on_device", "new_device", "new_ip", "new_address", "bare", "drain", "discount_share",
+    "ips_24h", "hours_on_device", "new_device", "new_ip", "new_address", "bare", "drain", "discount_share", "strange",
 )  # fmt: skip
 
 
@@ -38,6 +38,8 @@ def spine_of(shop: Shop) -> Table:
         age_days=age,
         minutes_to_claim=ibis.least(age * 24 * 60, 30.0 * 24 * 60),
         bare=1.0 / (1.0 + used),
+        # A parcel of an account in use to a door it never had: a gift, a move, or somebody else's business.
+        strange=spine.new_address + ibis.ifelse((spine.addresses_ever == 0) & (age > 14), 0.4, 0.0),
         discount_share=spine.spends_ever / ibis.greatest(spine.orders_ever, 1.0),
     )
     return keep(
@@ -57,7 +59,14 @@ def spine_of(shop: Shop) -> Table:
 def _moments(shop: Shop) -> Table:
     common = ("user_id", "us", *KEYS)
     claims = shop.claims.select(
-        *common, "template", "coupon_id", "cents", kind=ibis.literal("claim"), merchant=ibis.null("string")
+        *common,
+        "template",
+        "coupon_id",
+        "cents",
+        kind=ibis.literal("claim"),
+        merchant=ibis.null("string"),
+        goods=ibis.null("float64"),
+        pieces=ibis.null("float64"),
     )
     if shop.has_claims:
         spent = shop.orders.filter(shop.orders.discount > 0)
@@ -70,6 +79,8 @@ def _moments(shop: Shop) -> Table:
         cents=spent.discount,
         kind=ibis.literal("order"),
         merchant=spent.merchant,
+        goods=spent.goods,
+        pieces=spent.pieces,
     )
     parts = [claims, orders.select(*claims.columns)]
     if not shop.has_claims:
@@ -82,6 +93,8 @@ def _moments(shop: Shop) -> Table:
                 cents=ibis.null("float64"),
                 kind=ibis.literal("touch"),
                 merchant=ibis.null("string"),
+                goods=ibis.null("float64"),
+                pieces=ibis.null("float64"),
             ).select(*claims.columns)
         )
     rows = ibis.union(*parts)

@@ -22,7 +22,7 @@ from features.engine import connect, keep
 from features.errors import InputError
 from models.abuse.addresses import door_keys
 from models.abuse.identifiers import device_key, ip_key
-from models.abuse.marks import DAY, HOUR, WINDOWS, others_before, sums_before
+from models.abuse.marks import DAY, HOUR, WINDOWS, others_before
 
 KINDS = ("device", "ip", "address", "phone")
 
@@ -227,5 +227,3 @@ def _schema(log: pd.DataFrame) -> Any:
     types = {"row": "int64", "us": "int64", "registered": "int64", "amount": "float64", "label": "float64"}
     return ibis.schema({name: types.get(name, "string") for name in log.columns})
 
-
-__all__ = ["Study", "StudySpec", "label_free_score", "link_features", "load_study", "plain_features", "seven_day_rule", "sums_before"]

@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from features.errors import InputError
-from models.policy.price import Bools, Floats, Ints, Price, best_offer, mask, offers, pick
+from models.policy.price import Bools, Floats, Ints, best_offer, mask, offers, pick
+from models.policy.price import Price as Price
 
 NONE = "none"
 #: Why an offer was chosen, in the order of ``Assigned.reason``.

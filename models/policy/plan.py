@@ -58,7 +58,7 @@ class Plan:
             "withheld_users": float(sum(reason == "withheld" for reason in self.assigned.reasons)),
         }
         counts = np.bincount(taken, minlength=len(self.policy.arms))
-        return figures | {f"share_{arm}": counts[at] / users for at, arm in enumerate(self.policy.arms)}
+        return figures | {f"share_{arm}": float(counts[at] / users) for at, arm in enumerate(self.policy.arms)}
 
 
 def plan(

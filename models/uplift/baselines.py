@@ -122,7 +122,7 @@ def _linear(design: Matrix, y: Vector, binary: bool) -> Any:
 
     if (y == y[0]).all():  # nothing to learn, and a logistic fit would refuse a single class
         return float(y[0])
-    return LogisticRegression(max_iter=1000).fit(design, y) if binary else Ridge(alpha=1.0).fit(design, y)
+    return LogisticRegression(solver="newton-cholesky").fit(design, y) if binary else Ridge(alpha=1.0).fit(design, y)
 
 
 def _predict(model: Any, design: Matrix) -> Vector:

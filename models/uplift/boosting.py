@@ -74,7 +74,7 @@ class Bins:
         return self._data.subset(np.sort(rows)).construct()
 
     def grow(self, rows: Rows, label: Vector, trees: Trees, seed: int = 0, weight: Vector | None = None) -> Any:
-        """Fit trees on some rows by squared error; ``label`` and ``weight`` are (n,), over all units. Gives a Booster."""
+        """Fit trees on some rows by squared error; ``label`` and ``weight`` are (n,), over all units."""
         rows = np.sort(rows)
         return self.grow_on(self.take(rows), label[rows], trees, seed, None if weight is None else weight[rows])
 

@@ -1,9 +1,9 @@
 """The cross-fitted DR-learner with logged propensities, one final model per arm.
 
-The pseudo-outcome of ``models.uplift.contrast`` has the effect as its mean at every x, whatever the nuisance predictions
-are, because the propensities are known (Robins, Rotnitzky & Zhao 1994; Kennedy 2023, "Towards optimal doubly robust
-estimation of heterogeneous causal effects"). The predictions only remove noise, so one model of E[y | x] over all arms
-plus a constant per arm serves every arm.
+The pseudo-outcome of ``models.uplift.contrast`` has the effect as its mean at every x, whatever the nuisance
+predictions are, because the propensities are known (Robins, Rotnitzky & Zhao 1994; Kennedy 2023, "Towards optimal
+doubly robust estimation of heterogeneous causal effects"). The predictions only remove noise, so one model of E[y | x]
+over all arms plus a constant per arm serves every arm.
 
 How flexible the regression on x may be is chosen inside the training data: each candidate's out-of-fold predictions
 are regressed on psi, the one with the clearest slope (largest t) wins, and its spread around the average effect is
@@ -34,8 +34,11 @@ CANDIDATES = (Trees(leaves=2, rounds=60), Trees(leaves=8, rounds=60))
 
 @dataclass(frozen=True)
 class Choice:
-    """Which final model an arm got. ``trees``: its size (one leaf: the average effect). ``shrinkage``: its calibration
-    slope in [0, 1]. ``evidence``: per candidate, the t value of that slope; below 1 the average effect is the better guess."""
+    """Which final model an arm got.
+
+    ``trees``: its size (one leaf: the average effect). ``shrinkage``: its calibration slope in [0, 1]. ``evidence``:
+    per candidate the t value of that slope; below 1 the average effect is the better guess.
+    """
 
     trees: Trees
     shrinkage: float

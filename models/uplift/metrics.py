@@ -1,15 +1,15 @@
 """How well scores rank customers by effect: Qini, uplift and gain curves, under names that say whose convention it is.
 
-All functions take ``score`` (n,), ``treatment`` (n,) with 0 for control and 1 for treated, and ``outcome`` (n,); a higher
-score means "treat earlier". Curves have points only at the last row of each distinct score, so the order of tied rows
-never matters. Outcomes may be continuous unless a docstring says otherwise.
+All functions take ``score`` (n,), ``treatment`` (n,) with 0 for control and 1 for treated, and ``outcome`` (n,); a
+higher score means "treat earlier". Curves have points only at the last row of each distinct score, so the order of tied
+rows never matters. Outcomes may be continuous unless a docstring says otherwise.
 
 At a prefix of n rows let nT, nC be the counts and YT, YC the outcome sums of treated and control rows:
 Qini curve q = YT - YC nT / nC, uplift curve u = (YT / nT - YC / nC) n. scikit-uplift and causalml normalise them in
 different ways, and the four numbers that both call "Qini" or "AUUC" are different numbers.
 
-Sources: Radcliffe (2007), "Using control groups to target on predicted lift"; Devriendt et al. (2020), "Learning to rank
-for uplift modelling"; conventions checked against scikit-uplift 0.5.1 and causalml 0.18.0.
+Sources: Radcliffe (2007), "Using control groups to target on predicted lift"; Devriendt et al. (2020), "Learning to
+rank for uplift modelling"; conventions checked against scikit-uplift 0.5.1 and causalml 0.18.0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Prefixes:
-    """Counts and outcome sums of the best-scored rows, at 0 rows and at the end of each distinct score, each (m + 1,)."""
+    """Counts and outcome sums of the best-scored rows: at 0 rows and at the end of each distinct score, (m + 1,)."""
 
     n: Vector
     n_treated: Vector
@@ -128,7 +128,9 @@ def uplift_at_k_by_group(score: ArrayLike, treatment: ArrayLike, outcome: ArrayL
     treated, control = _rows(p.n_treated[-1], k), _rows(p.n_control[-1], k)
     if not treated or not control:
         raise InputError("k", k, "a share that holds at least one row of each group")
-    return float(_sum_at(p.n_treated, p.y_treated, treated) / treated - _sum_at(p.n_control, p.y_control, control) / control)
+    return float(
+        _sum_at(p.n_treated, p.y_treated, treated) / treated - _sum_at(p.n_control, p.y_control, control) / control
+    )
 
 
 def weighted_average_uplift_overall(
@@ -157,7 +159,7 @@ def causalml_auuc(score: ArrayLike, treatment: ArrayLike, outcome: ArrayLike, no
 
 
 def causalml_qini(score: ArrayLike, treatment: ArrayLike, outcome: ArrayLike, normalize: bool = True) -> float:
-    """causalml's ``qini_score``: mean over rows of q = YT - YC nT / nC minus the straight line; normalised by the last q."""
+    """causalml's ``qini_score``: mean over rows of q = YT - YC nT / nC less the straight line; normalised by the last."""
     p = prefixes(score, treatment, outcome)
     with np.errstate(invalid="ignore"):
         q = p.y_treated - p.y_control * p.n_treated / p.n_control

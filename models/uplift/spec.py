@@ -1,17 +1,17 @@
 """A trial spec: the YAML that turns any table of a randomised experiment into a ``Trial``.
 
-    unit: customer            # optional; must be unique
-    arm: segment              # column with the arm of each unit
-    control: No E-Mail
-    arms: [Womens E-Mail]     # optional: only these arms and the control
-    propensity: empirical     # or a column (of the taken arm), or {arm: number, fraction "1/3", or column}
-    value: spend * 0.3        # column or arithmetic of columns
-    outcomes: {visit: visit}  # optional: further outcomes to report
-    cost: {Womens E-Mail: 0.1}  # optional: column, arithmetic, number per treated unit, or number per arm
-    features: [recency]       # optional: default all columns not named above, less `drop`
-    drop: [id]
-    time: sent_at             # optional
-    cluster: household        # optional: units that were randomised together
+unit: customer            # optional; must be unique
+arm: segment              # column with the arm of each unit
+control: No E-Mail
+arms: [Womens E-Mail]     # optional: only these arms and the control
+propensity: empirical     # or a column (of the taken arm), or {arm: number, fraction "1/3", or column}
+value: spend * 0.3        # column or arithmetic of columns
+outcomes: {visit: visit}  # optional: further outcomes to report
+cost: {Womens E-Mail: 0.1}  # optional: column, arithmetic, number per treated unit, or number per arm
+features: [recency]       # optional: default all columns not named above, less `drop`
+drop: [id]
+time: sent_at             # optional
+cluster: household        # optional: units that were randomised together
 """
 
 from __future__ import annotations

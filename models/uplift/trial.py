@@ -20,8 +20,8 @@ class Trial:
 
     ``X``: features, (n, d) table. ``treatment``: arm of each unit, (n,) in 0..K-1. ``propensity``: (n, K), probability
     of each arm; entries of arms that were not taken may be NaN (unknown), the taken one is always in (0, 1].
-    ``value`` and ``cost``: (n,), what the unit brought and what the arm cost, in the spec's units. ``outcomes``: further
-    outcome columns by name. ``time``, ``cluster``: (n,) or None.
+    ``value`` and ``cost``: (n,), what the unit brought and what the arm cost, in the spec's units. ``outcomes``:
+    further outcome columns by name. ``time``, ``cluster``: (n,) or None.
     """
 
     X: pd.DataFrame

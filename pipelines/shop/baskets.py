@@ -39,7 +39,7 @@ def build_menu(people: Population, users: Ints, catalogue: Catalogue, seed: int,
     rows = np.repeat(np.arange(len(users)), BASKETS * LINES)
     category = pick(np.cumsum(people.interest[users], axis=1), rows, rng)
     sku = catalogue.choose(category, people.premium[users][rows], rng).reshape(shape)
-    quantity = 1 + np.minimum(rng.geometric(0.62, shape) - 1, 4)
+    quantity = 1 + np.minimum(rng.geometric(0.75, shape) - 1, 4)
     quantity[np.arange(LINES) >= lines[:, :, None]] = 0
     goods = (quantity * catalogue.price[sku]).sum(axis=2)
     margin = (quantity * (catalogue.price - catalogue.cost)[sku]).sum(axis=2)

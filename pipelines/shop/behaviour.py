@@ -91,7 +91,7 @@ def browse(
     price, reactance = people.price[users], people.reactance[users]
     want = 1 / (1 + np.exp(-people.buy[users]))
     # Habits differ between users of equal traits, so that traces are evidence and not proof.
-    habit = rng.lognormal(0, 0.3, (4, len(users)))
+    habit = rng.lognormal(0, 0.22, (4, len(users)))
     views = 1 + rng.poisson(((0.8 + 4.5 * price) * np.exp(-0.5 * reactance) * habit[0])[visits.row])
     searches = rng.poisson(((0.15 + 0.6 * price) * habit[1])[visits.row])
     adds = rng.poisson(((0.08 + 0.7 * price + 0.35 * want) * habit[2])[visits.row])

@@ -40,7 +40,7 @@ class Catalogue:
         rng = stream(seed, "catalogue")
         count = len(CATEGORIES) * _PER_CATEGORY
         category = np.repeat(np.arange(len(CATEGORIES)), _PER_CATEGORY)
-        price = np.sort(rng.lognormal(0, 0.55, (len(CATEGORIES), _PER_CATEGORY)), axis=1) * _PRICE[:, None]
+        price = np.sort(rng.lognormal(0, 0.42, (len(CATEGORIES), _PER_CATEGORY)), axis=1) * _PRICE[:, None]
         cents = np.maximum(np.round(price.ravel() * 10) * 10, 200).astype(np.int64)
         margin = np.clip(_MARGIN[category] + rng.normal(0, 0.05, count), 0.05, 0.7)
         names = [f"{CATEGORIES[c][:3].upper()}-{number:04d}" for c, number in zip(category, range(count), strict=True)]

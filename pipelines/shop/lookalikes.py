@@ -153,6 +153,7 @@ def _flash_sale(stage: Stage, members: Ints) -> None:
     stage.newcomers.orders[members] = rng.random(len(members)) < 0.8
     stage.newcomers.order_after[members] = rng.integers(MINUTE, 12 * MINUTE, len(members))
     stage.newcomers.views[members] = 1 + rng.poisson(1, len(members))
+    stage.newcomers.thrift[members] = rng.random(len(members)) < 0.6
 
 
 def _collision(stage: Stage, members: Ints) -> None:

@@ -74,18 +74,13 @@ class Network:
     def device_names(self) -> pa.Array:
         """``names[i]`` is the identifier of device i."""
         if "devices" not in self._cache:
-            numbers = opaque(self.seed, "device", np.arange(self.devices))
-            self._cache["devices"] = pa.array([f"d{number:016x}" for number in numbers.tolist()])
+            self._cache["devices"] = pa.array(device_texts(self.seed, np.arange(self.devices)))
         return self._cache["devices"]
 
     def ip_names(self) -> pa.Array:
         """``names[i]`` is IP address i in dotted form."""
         if "ips" not in self._cache:
-            x = opaque(self.seed, "ip", np.arange(self.ips))
-            first = _OCTETS[(x % np.uint64(len(_OCTETS))).astype(np.int64)]
-            rest = [((x >> np.uint64(shift)) % np.uint64(254)).astype(np.int64) + 1 for shift in (16, 28, 40)]
-            columns = zip(first.tolist(), *(octet.tolist() for octet in rest), strict=True)
-            self._cache["ips"] = pa.array([f"{a}.{b}.{c}.{d}" for a, b, c, d in columns])
+            self._cache["ips"] = pa.array(ip_texts(self.seed, np.arange(self.ips)))
         return self._cache["ips"]
 
     def address_names(self) -> pa.Array:
@@ -122,6 +117,20 @@ class Network:
         elsewhere = (self.other[users] >= 0) & (level < self.other_share[users])
         text = np.where(level > 0.85, self.variant[users], self.address[users])
         return np.where(elsewhere, self.other[users], text)
+
+
+def device_texts(seed: int, devices: Ints) -> list[str]:
+    """The identifiers that the tables show for devices."""
+    return [f"d{number:016x}" for number in opaque(seed, "device", devices).tolist()]
+
+
+def ip_texts(seed: int, ips: Ints) -> list[str]:
+    """IP addresses in dotted form."""
+    x = opaque(seed, "ip", ips)
+    first = _OCTETS[(x % np.uint64(len(_OCTETS))).astype(np.int64)]
+    rest = [((x >> np.uint64(shift)) % np.uint64(254)).astype(np.int64) + 1 for shift in (16, 28, 40)]
+    columns = zip(first.tolist(), *(octet.tolist() for octet in rest), strict=True)
+    return [f"{a}.{b}.{c}.{d}" for a, b, c, d in columns]
 
 
 def build_network(people: Population, calendar: Calendar, seed: int) -> Network:

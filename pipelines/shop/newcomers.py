@@ -69,7 +69,7 @@ def build_newcomers(people: Population, network: Network, calendar: Calendar, se
         orders=rng.random(n) < keen,
         order_after=np.where(rng.random(n) < 0.5, rng.uniform(3, 40, n) * MINUTE, delay).astype(np.int64),
         views=1 + rng.poisson(4, n),
-        thrift=rng.random(n) < 0.08,
+        thrift=rng.random(n) < 0.2,
         device=device,
         terminal=terminal,
         ip=network.draw_ip(everyone, people.registered, rng),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,6 @@ KINDS = ("threshold_cut", "percent", "no_threshold")
 KIND_OF = np.array([KINDS.index(template.kind) for template in TEMPLATES])
 
 
-def discounts(goods: Ints) -> Ints:
-    """The discount of every offer (last axis, ``none`` first) on every basket."""
-    return np.stack([np.zeros_like(goods), *(template.discount(goods) for template in TEMPLATES[:WELCOME])], axis=-1)
+def discounts(goods: Ints, templates: Sequence[Template] = TEMPLATES[:WELCOME]) -> Ints:
+    """The discount of every choice (last axis, ``none`` first) on every basket."""
+    return np.stack([np.zeros_like(goods), *(template.discount(goods) for template in templates)], axis=-1)

@@ -36,7 +36,7 @@ def buy_at_visits(
     row, user = visits.row, visits.user
     week = 1 / (1 + np.exp(-people.buy[users]))
     chance = 1 - (1 - week) ** (1 / np.maximum(7 * people.activity[users], 0.35))
-    claims = free & (rng.random(n) < 0.22 * people.price[user])
+    claims = free & (rng.random(n) < 0.3 * people.price[user])
     template = _centre_template(people, user, rng)
     lift = np.where(claims, 1 + 0.8 * people.price[user], 1.0)
     buys = free & (rng.random(n) < np.minimum(chance[row] * lift, 0.8))

@@ -105,7 +105,7 @@ def build_population(users: int, calendar: Calendar, seed: int) -> Population:
         redeem=np.clip(_REDEEM[kind] + rng.normal(0, 0.03, users), 0.05, 0.99),
         cancel=rng.beta(1.5, 60, users),
         refund=rng.beta(1.5, 55, users),
-        spend=rng.lognormal(0.35, 0.55, users),
+        spend=rng.lognormal(0.2, 0.5, users),
         premium=rng.beta(3, 3, users) * np.where(kind == 0, 0.85, 1.0),
         interest=rng.dirichlet(np.full(len(CATEGORIES), 0.45), users),
         hour=np.mod(rng.choice([8.5, 12.5, 18.5, 21.5], users, p=[0.15, 0.2, 0.25, 0.4]) + rng.normal(0, 1, users), 24),

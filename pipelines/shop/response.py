@@ -10,18 +10,18 @@ probability ``redeem``, and keeps the order with probability ``kept``. Expectati
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipelines.shop.baskets import Menu
-from pipelines.shop.offers import KIND_OF, OFFERS, WELCOME, discounts
+from pipelines.shop.offers import KINDS, TEMPLATES, WELCOME, Template, discounts
 from pipelines.shop.population import Population
 from pipelines.shop.seeds import Floats, Ints
 
-PULL = 0.8
+PULL = 1.0
 TOP_UP = 0.8
-_KIND_OF_OFFER = KIND_OF[:WELCOME]
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,29 @@ class Response:
     goods: Floats
 
 
-def respond(people: Population, users: Ints, menu: Menu, rows: Ints, busy: Floats) -> Response:
+def respond(
+    people: Population,
+    users: Ints,
+    menu: Menu,
+    rows: Ints,
+    busy: Floats,
+    templates: Sequence[Template] = TEMPLATES[:WELCOME],
+) -> Response:
     """The truth for decisions of ``users``, whose menus are ``rows`` of ``menu``, on days that are ``busy``.
+
+    The choices are ``none`` and the templates, by default the offers of the trial.
 
     ``value`` is the expected margin before coupon cost over that of ``none``; ``cost`` the expected discount of kept
     orders, ``goods`` the expected basket of a buyer.
     """
     price = people.price[users][:, None]
-    off = discounts(menu.goods)[rows]
+    off = discounts(menu.goods[rows], templates)
     weight = menu.habit[rows][:, :, None] * np.exp(TOP_UP * price[:, :, None] * (off > 0))
     basket = weight / weight.sum(axis=1, keepdims=True)
     saving = (basket * off).sum(axis=1) / 100
-    taste = np.ones((len(users), len(OFFERS)))
-    taste[:, 1:] = people.taste[users][:, _KIND_OF_OFFER]
-    prodded = np.arange(len(OFFERS)) > 0
+    taste = np.ones((len(users), 1 + len(templates)))
+    taste[:, 1:] = people.taste[users][:, [KINDS.index(template.kind) for template in templates]]
+    prodded = np.arange(1 + len(templates)) > 0
     odds = people.buy[users][:, None] + 0.5 * np.log(busy)[:, None]
     odds = odds + PULL * price * np.log1p(saving / 4) * taste - people.reactance[users][:, None] * prodded
     buys = np.minimum(1 / (1 + np.exp(-odds)), 0.95)

@@ -169,10 +169,10 @@ class Store:
         savepoint.commit()
         return outcome
 
-    def replayed(self, request: Request) -> Answer | None:
+    @staticmethod
+    def replayed(connection: Connection, request: Request) -> Answer | None:
         """The answer given before under this key, if any."""
-        with self._reader.begin() as connection:
-            return _known(connection, request)
+        return _known(connection, request)
 
     # -- reads -------------------------------------------------------------------------------------------------------
 

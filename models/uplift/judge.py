@@ -1,0 +1,153 @@
+"""Learners and policies judged on repeated splits of one trial, beside the baselines and in pairs.
+
+Rankings: per arm against the control, scikit-uplift's Qini and others of each learner's scores. Policies: everyone,
+no one, the best single arm, a random arm, and the best arm per customer, valued off-policy on the test rows by IPS,
+SNIPS and DR. Every learner and every choice sees the training rows only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.policy.ope import Logged, dr, ips, snips
+from models.uplift.baselines import AverageEffect, TBoosted, TLinear
+from models.uplift.contrast import Prepared
+from models.uplift.dr import DRLearner
+from models.uplift.metrics import Curve, causalml_auuc, qini_curve, sklift_qini, sklift_uplift_auc, uplift_at_k_overall
+from models.uplift.splits import Repeated, repeated, splits
+from models.uplift.trial import Trial
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+DR, LINEAR, BOOSTED, RESPONSE = "dr_learner", "t_linear", "t_boosted", "response_ranking"
+LEARNERS = (DR, LINEAR, BOOSTED, RESPONSE)
+ESTIMATORS = {"ips": ips, "snips": snips, "dr": dr}
+GRID = np.linspace(0, 1, 101)
+FIFTHS = 5
+
+
+@dataclass
+class Judgement:
+    """Figures per split under (what, arm or policy, learner or estimator)."""
+
+    arms: tuple[str, ...]
+    figures: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
+    curves: dict[tuple[str, str], list[Vector]] = field(default_factory=dict)
+    fifths: dict[str, list[Vector]] = field(default_factory=dict)
+    importance: dict[str, float] = field(default_factory=dict)
+
+    def add(self, what: str, of: str, by: str, figure: float) -> None:
+        """One split's figure."""
+        self.figures.setdefault((what, of, by), []).append(figure)
+
+    def summary(self, what: str, of: str, by: str) -> Repeated:
+        """Mean over splits with the interval for overlapping splits."""
+        return repeated(self.figures[what, of, by])
+
+    def paired(self, what: str, first: tuple[str, str], second: tuple[str, str]) -> Repeated:
+        """First minus second, split by split."""
+        one, two = self.figures[(what, *first)], self.figures[(what, *second)]
+        return repeated(np.subtract(one, two))
+
+
+def judge(trial: Trial, times: int, seed: int, progress: Progress | None = None) -> Judgement:
+    """Fit and judge on ``times`` splits; the same seed gives the same figures."""
+    result = Judgement(trial.arms)
+    for number, (train, test) in enumerate(splits(trial, times, seed)):
+        _one_split(trial.rows(train), trial.rows(test), seed + number, result)
+        if progress is not None:
+            progress(number + 1, times)
+    return result
+
+
+def _one_split(train: Trial, test: Trial, seed: int, result: Judgement) -> None:
+    prepared = Prepared(train.X, train.treatment, train.propensity, seed=seed, cluster=train.cluster)
+    linear, boosted = TLinear(), TBoosted(seed=seed)
+    doubly = DRLearner(seed=seed).fit_prepared(prepared, train.value)
+    scores = {DR: doubly.effect(test.X), **_linear_scores(linear, train, train.value, test)}
+    boosted.fit(train.X, train.treatment, train.value, train.propensity)
+    scores[BOOSTED] = boosted.effect(test.X)
+    _rankings("value", test, test.value, scores, result)
+    _explain(doubly, test, scores[DR], result)
+    for outcome, y in train.outcomes.items():
+        ranked = {DR: DRLearner(seed=seed).fit_prepared(prepared, y).effect(test.X)}
+        ranked |= _linear_scores(TLinear(), train, y, test)
+        _rankings(outcome, test, test.outcomes[outcome], ranked, result)
+    profit = {DR: scores[DR], LINEAR: scores[LINEAR]}
+    if train.cost.any():
+        linear.fit(train.X, train.treatment, train.net, train.propensity)
+        cost = DRLearner(seed=seed).fit_prepared(prepared, train.cost).effect(test.X)
+        profit = {DR: scores[DR] - cost, LINEAR: linear.effect(test.X)}
+    _policies(train, test, profit, linear.expected(test.X), result)
+
+
+def _linear_scores(learner: TLinear, train: Trial, y: Vector, test: Trial) -> dict[str, Matrix]:
+    """The T-learner's effects and, from the same models, the ranking by response."""
+    expected = learner.fit(train.X, train.treatment, y, train.propensity).expected(test.X)
+    return {LINEAR: expected[:, 1:] - expected[:, :1], RESPONSE: expected[:, 1:]}
+
+
+def _rankings(outcome: str, test: Trial, y: Vector, scores: Mapping[str, Matrix], result: Judgement) -> None:
+    binary = bool(np.isin(y, (0.0, 1.0)).all())
+    for arm, name in enumerate(test.arms[1:], start=1):
+        rows = (test.treatment == 0) | (test.treatment == arm)
+        t, outcomes = (test.treatment[rows] == arm).astype(float), y[rows]
+        for learner, score in scores.items():
+            s = score[rows, arm - 1]
+            result.add(f"{outcome}_sklift_qini", name, learner, sklift_qini(s, t, outcomes))
+            result.add(f"{outcome}_uplift_at_30_overall", name, learner, uplift_at_k_overall(s, t, outcomes))
+            result.add(f"{outcome}_causalml_auuc", name, learner, causalml_auuc(s, t, outcomes))
+            if binary:
+                result.add(f"{outcome}_sklift_uplift_auc", name, learner, sklift_uplift_auc(s, t, outcomes))
+            if outcome == "value":
+                curve = qini_curve(s, t, outcomes)
+                result.curves.setdefault((name, learner), []).append(_per_unit(curve, float(t.sum())))
+
+
+def _per_unit(curve: Curve, treated: float) -> Vector:
+    """The curve at 0, 1, ..., 100 % of the units, in outcome per treated unit so that splits can be averaged."""
+    return np.interp(GRID, curve.x / curve.x[-1], curve.y / treated)
+
+
+def _explain(learner: DRLearner, test: Trial, score: Matrix, result: Judgement) -> None:
+    """Observed effect by fifth of the predicted one, and what the final models split on."""
+    for arm, name in enumerate(test.arms[1:], start=1):
+        rows = (test.treatment == 0) | (test.treatment == arm)
+        fifth = (np.argsort(np.argsort(-score[rows, arm - 1], kind="stable"), kind="stable") * FIFTHS) // rows.sum()
+        treated, y, w = test.treatment[rows] == arm, test.value[rows], 1 / test.taken[rows]
+        effects = [_difference(y, w, treated & (fifth == i), ~treated & (fifth == i)) for i in range(FIFTHS)]
+        result.fifths.setdefault(name, []).append(np.array(effects))
+        gain = learner.boosters_[arm - 1].feature_importance("gain")
+        for feature, part in zip(learner.encoding_.features, gain, strict=True):
+            result.importance[feature] = result.importance.get(feature, 0.0) + float(part) / max(gain.sum(), 1e-300)
+
+
+def _difference(y: Vector, w: Vector, treated: NDArray[np.bool_], control: NDArray[np.bool_]) -> float:
+    if not treated.any() or not control.any():
+        return float("nan")
+    return float(np.average(y[treated], weights=w[treated]) - np.average(y[control], weights=w[control]))
+
+
+def _policies(train: Trial, test: Trial, profit: Mapping[str, Matrix], expected: Matrix, result: Judgement) -> None:
+    """Value of each policy per unit, net of cost, on the test rows; ``expected`` (n, K) serves the DR estimate."""
+    average = AverageEffect().fit(train.X, train.treatment, train.net, train.propensity).effect_
+    K = len(test.arms)
+    best = int(np.argmax(np.concatenate(([0.0], average))))
+    chosen = {f"everyone:{arm}": np.full(len(test), k) for k, arm in enumerate(test.arms)}
+    chosen["best_single_arm"] = np.full(len(test), best)
+    for name, effects in profit.items():
+        chosen[f"best_arm_per_customer:{name}"] = np.argmax(np.column_stack([np.zeros(len(test)), effects]), axis=1)
+    targets = {name: np.eye(K)[arm] for name, arm in chosen.items()}
+    targets["random"] = np.full((len(test), K), 1 / K)
+    for policy, target in targets.items():
+        log = Logged(test.treatment, test.net, test.taken, target, expected)
+        for estimator, estimate in ESTIMATORS.items():
+            result.add("policy", policy, estimator, estimate(log).value)
+        result.add("policy_ess", policy, "ess", float(log.weight.sum() ** 2 / (log.weight**2).sum()))
+        result.add("policy_weight", policy, "largest_weight", float(log.weight.max()))

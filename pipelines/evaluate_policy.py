@@ -1,0 +1,220 @@
+"""What is the champion policy worth? Its price rule and the baselines, judged on held-out randomised decisions.
+
+Held out means decided at or after the moment until which the champion uplift model was trained (``trained_until`` in
+its spec), with a closed outcome window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from prefect import flow, get_run_logger, task
+
+from features.errors import InputError
+from features.snapshots import midnight
+from models.baseline_profit import baseline_profit
+from models.plots import Interval, intervals
+from models.policy import ope
+from models.policy.assign import Policy
+from models.policy.compare import NO_ONE, POLICY, RESPONSE, Comparison, Decisions, compare
+from models.registry import Loaded, Registry, effects
+from models.report import Estimate, Report, Words
+from pipelines.build_features import last_day
+from pipelines.read_features import decisions_between, matrix_of, open_tables
+from serving.settings import Settings, load_settings
+
+FEWEST = 100  # decisions below which no interval deserves the name
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share that is done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The comparison, the versions it is about, and its report."""
+
+    policy_version: str
+    uplift_version: str
+    after: datetime
+    comparison: Comparison
+    report: Path
+
+    @property
+    def figures(self) -> dict[str, float | str | bool]:
+        return self.comparison.figures()
+
+
+def judge_policy(
+    settings: Settings,
+    tables: Path | None = None,
+    out: Path | None = None,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Judge the champion policy on decisions in [after, before).
+
+    Args:
+        settings: home, registry, shop.
+        tables: folder of the shop's tables; the ingested ones by default.
+        out: folder of the report; ``reports/evaluate_policy`` by default.
+        after: naive UTC; by default until when the uplift model was trained.
+        before: naive UTC; by default the first midnight after everything in the tables.
+
+    Raises InputError when there is no champion, or too few held-out decisions.
+    """
+    tell = progress or _silent
+    out = out or settings.reports / "evaluate_policy"
+    registry = Registry(settings.mlflow_uri, settings.mlflow_artifacts)
+    champion = registry.champion("policy")
+    if champion is None:
+        raise InputError("model policy", "no champion", "a promoted policy; run choose_coupons first")
+    policy = Policy.from_spec(champion.artefact.spec)
+    uplift = registry.load("uplift", policy.uplift_version)
+    after = after or _trained_until(uplift)
+    tell("reading decisions and features", 0.0)
+    con, shop = open_tables(settings, tables)
+    before = before or midnight(last_day(shop))
+    frame = decisions_between(con, shop, after, before, settings.shop.timezone, policy.arms)
+    tell("comparing policies", 0.7)
+    found = compare(policy, decisions_of(frame, policy, uplift))
+    page = report_of(found).write(out)
+    registry.note("policy", champion.version, lift_low=f"{found.named(POLICY).lift.low:.4f}")
+    tell("the policy is judged", 1.0)
+    return Evaluation(champion.version, uplift.version, after, found, page)
+
+
+def decisions_of(frame: pd.DataFrame, policy: Policy, uplift: Loaded) -> Decisions:
+    """Logged decisions with outcomes and features, beside what the models predict for them."""
+    if len(frame) < FEWEST:
+        raise InputError("held-out decisions", len(frame), f"at least {FEWEST} with a closed outcome window")
+    X = matrix_of(frame, uplift.artefact.features)
+    found = effects(uplift.artefact, X)
+    place = {arm: at for at, arm in enumerate(policy.arms)}
+    action = frame["offer"].map(place).to_numpy(dtype=np.intp)
+    eligible = np.zeros((len(frame), len(policy.arms)), dtype=np.bool_)
+    for row, names in enumerate(frame["eligible"]):
+        eligible[row, [place[name] for name in names]] = True
+    profit = (frame["value_cents"] - frame["cost_cents"]).to_numpy(dtype=np.float64)
+    taken = found.profit[np.arange(len(frame)), action]
+    return Decisions(
+        action=action,
+        eligible=eligible,
+        propensity=frame["propensity"].to_numpy(dtype=np.float64),
+        profit_cents=profit,
+        cost_cents=frame["cost_cents"].to_numpy(dtype=np.float64),
+        user_ids=frame["user_id"].tolist(),
+        effect=found.profit,
+        effect_cost=found.cost,
+        baseline=baseline_profit(X, profit, taken, frame["user_id"]),
+    )
+
+
+def report_of(found: Comparison) -> Report:
+    """The comparison as a page; first of all whether the policy earns more than no coupons, and what earns more."""
+    mine, ranking = found.named(POLICY), found.named(RESPONSE)
+    report = Report(Words("What the policy is worth", "策略价值评估"))
+    pays = mine.lift.low > 0
+    report.add_verdict(
+        Words(
+            f"Against no coupons the policy earns {mine.lift.value:,.0f} cents more per decision "
+            f"[{mine.lift.low:,.0f}, {mine.lift.high:,.0f}]" + (". It pays." if pays else ": not shown to pay."),
+            f"与不发券相比，每次决策多赚 {mine.lift.value:,.0f} 分 [{mine.lift.low:,.0f}, {mine.lift.high:,.0f}]"
+            + ("，确有收益。" if pays else "，尚不能证明有收益。"),
+        ),
+        "good" if pays else "neutral",
+    )
+    rivals = [one for one in found.standings if one.name not in (POLICY, NO_ONE) and one.behind_policy.high < 0]
+    if rivals:
+        names = ", ".join(one.name for one in rivals)
+        report.add_verdict(
+            Words(f"These baselines earn more than the policy: {names}.", f"以下基线优于策略：{names}。"), "bad"
+        )
+    if mine.profit.exploded:
+        report.add_verdict(
+            Words(
+                f"Few decisions agree with the policy (effective sample {mine.profit.ess:,.0f}): trust no interval.",
+                f"与策略一致的历史决策过少（有效样本 {mine.profit.ess:,.0f}），区间不可信。",
+            ),
+            "bad",
+        )
+    report.add_tiles(
+        [
+            (Words("decisions", "决策数"), found.n),
+            (Words("lift over no coupons, cents", "较不发券增益（分）"), _cell(mine.lift)),
+            (Words("ahead of response ranking, cents", "领先响应排序（分）"), _cell(ranking.behind_policy)),
+        ]
+    )
+    report.add_table(
+        Words(
+            "Profit per decision in cents (95 % intervals, clustered by user)",
+            "每次决策利润（分，95% 区间，按用户聚类）",
+        ),
+        [
+            Words("policy", "策略"),
+            Words("profit, DR", "利润（DR）"),
+            Words("profit, SNIPS", "利润（SNIPS）"),
+            Words("coupon cost", "券成本"),
+            Words("policy ahead by", "策略领先"),
+            Words("effective sample", "有效样本"),
+            Words("largest weight", "最大权重"),
+        ],
+        [
+            [
+                one.name,
+                _cell(one.profit),
+                _cell(one.profit_snips),
+                _cell(one.cost),
+                _cell(one.behind_policy),
+                one.profit.ess,
+                one.profit.largest_weight,
+            ]
+            for one in found.standings
+        ],
+        digits=1,
+        strong=(0,),
+    )
+    bars = [Interval(one.name, one.lift.value, one.lift.low, one.lift.high) for one in found.standings]
+    report.add_figure(
+        Words("Lift over no coupons", "较不发券的增益"),
+        intervals(bars, Words("cents per decision", "分/决策"), reference=0.0),
+    )
+    return report.add_figures(found.figures())
+
+
+def _cell(found: ope.Estimate) -> Estimate:
+    return Estimate(found.value, found.low, found.high, digits=1)
+
+
+def _trained_until(uplift: Loaded) -> datetime:
+    until = uplift.artefact.spec.get("trained_until")
+    if until is None:
+        raise InputError("after", None, "a moment, since the uplift model does not say until when it was trained")
+    return datetime.fromisoformat(str(until))
+
+
+def _silent(what: str, share: float) -> None:
+    """Progress that nobody watches."""
+
+
+@task(retries=2, retry_delay_seconds=10)
+def judge_task(settings: Settings, after: datetime | None, before: datetime | None) -> Evaluation:
+    """``judge_policy`` for an installation, tried again on failure: its files are replaced."""
+    return judge_policy(settings, after=after, before=before)
+
+
+@flow(name="evaluate_policy")
+def evaluate_policy(
+    profile: str | None = None, after: datetime | None = None, before: datetime | None = None
+) -> Evaluation:
+    """Judge the champion policy and the baselines on held-out decisions."""
+    settings = load_settings(profile)
+    logger = get_run_logger()
+    logger.info("after=%s before=%s", after or "end of training", before or "newest")
+    done = judge_task(settings, after, before)
+    logger.info("policy=%s uplift=%s figures=%s", done.policy_version, done.uplift_version, done.figures)
+    return done

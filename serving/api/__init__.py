@@ -1,0 +1,1 @@
+"""What all HTTP apps share (`problems`, `plumbing`, `access`, `writes`) and the coupons app (`bodies`, `coupons`)."""

@@ -1,0 +1,184 @@
+"""The composition root: builds the three apps from settings and runs them. Nothing happens on import.
+
+``fairdeal serve`` runs scoring, coupons and console in **one process on one event loop**: the embedded ledger has one
+writing process, and coupons and console both write to it; one process also means one Feast store. In production each
+app is its own process (``fairdeal serve coupons`` …) with PostgreSQL behind it, and nothing but settings differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import httpx
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from features.errors import InputError
+from models.registry import Registry
+from serving.api import coupons as coupons_api
+from serving.client import ScoringClient
+from serving.clock import Clock, Ids, utc_now
+from serving.console import app as console_pages
+from serving.issuer import Issuer
+from serving.keys import SCOPES, KeyRing, Principal, embedded_keys
+from serving.privacy import Hasher
+from serving.redeemer import Redeemer
+from serving.review.flags import standings_of
+from serving.scoring import app as scoring_api
+from serving.scoring.champions import Holder
+from serving.scoring.sources import FeatureReader, ModelSource
+from serving.settings import Service, Settings
+from serving.store.engine import reader_engine
+from serving.store.unit import Store
+
+log = structlog.get_logger(__name__)
+
+NAMES = ("scoring", "coupons", "console")
+# Longer than the slowest write, so that stopping drops no request that has begun.
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What may be exchanged: clock and ids, features and models, the way to scoring."""
+
+    clock: Clock = utc_now
+    ids: Ids | None = None
+    features: FeatureReader | None = None
+    models: ModelSource | None = None
+    transport: httpx.AsyncBaseTransport | None = None
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """Who may call: the settings' hashes, or the embedded keys below home."""
+    if not settings.services.keys:
+        return KeyRing.of(embedded_keys(settings.home))
+    entries = []
+    for key in settings.services.keys:
+        unknown = set(key.scopes) - set(SCOPES)
+        if unknown:
+            raise InputError("services.keys.scopes", sorted(unknown), f"some of: {', '.join(SCOPES)}")
+        entries.append((key.sha256, Principal(key.principal, frozenset(key.scopes))))
+    return KeyRing(entries)
+
+
+def open_store(settings: Settings, parts: Parts | None = None) -> Store:
+    """The ledger as the one writer of this process; the schema is brought up to date."""
+    given = parts or Parts()
+    return Store(settings.ledger_url, given.clock, given.ids)
+
+
+def scoring_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
+    """The scoring service; models are loaded when it starts, flags are read from the ledger's review tables."""
+    given = parts or Parts()
+    features = given.features or _online(settings)
+    models: ModelSource = given.models or Registry(settings.mlflow_uri, settings.mlflow_artifacts)
+    flags = reader_engine(settings.ledger_url)
+
+    def standings(user_ids: list[str]) -> dict[str, str]:
+        with flags.begin() as connection:
+            return standings_of(connection, user_ids)
+
+    return scoring_api.build(Holder(models, features), features, standings, key_ring(settings))
+
+
+def coupons_app(settings: Settings, store: Store, parts: Parts | None = None) -> FastAPI:
+    """Issuer and redeemer on a store that the caller opened and closes."""
+    given = parts or Parts()
+    issuer = Issuer(
+        store,
+        scoring_client(settings, given.transport),
+        Hasher(settings.risk.key),
+        ZoneInfo(settings.shop.timezone),
+        settings.policy.salt,
+        settings.policy.holdout,
+    )
+    return coupons_api.build(store, issuer, Redeemer(store, settings.services.hold_minutes), key_ring(settings))
+
+
+def console_app(settings: Settings, store: Store) -> FastAPI:
+    """The review page on a store that the caller opened and closes."""
+    return console_pages.build(store, key_ring(settings), settings.shop.currency, settings.shop.language)
+
+
+def scoring_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> ScoringClient:
+    """How the coupons app asks scoring; ``transport`` replaces the network (``httpx.ASGITransport``)."""
+    services = settings.services
+    key = services.scoring_key or embedded_keys(settings.home)["coupons"]
+    http = httpx.AsyncClient(
+        base_url=services.scoring_url or address(services.scoring),
+        headers={"Authorization": f"Bearer {key}"},
+        transport=transport,
+        timeout=services.scoring_deadline_ms / 1000,
+        limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
+    )
+    return ScoringClient(http, services.scoring_deadline_ms / 1000)
+
+
+def address(service: Service) -> str:
+    return f"http://{service.host}:{service.port}"
+
+
+def console_link(settings: Settings) -> str:
+    """The address that signs a reviewer in, for the embedded keys."""
+    return f"{address(settings.services.console)}/sign-in?key={embedded_keys(settings.home)['reviewer']}"
+
+
+def serve(settings: Settings, which: str | None = None, parts: Parts | None = None) -> None:
+    """Run one app, or all three side by side, until SIGINT or SIGTERM."""
+    if which is not None and which not in NAMES:
+        raise InputError("app", which, f"one of: {', '.join(NAMES)}")
+    names = NAMES if which is None else (which,)
+    store = open_store(settings, parts) if {"coupons", "console"} & set(names) else None
+    try:
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            runner.run(_serve(settings, names, store, parts))
+    finally:
+        if store is not None:
+            store.close()
+
+
+async def _serve(settings: Settings, names: tuple[str, ...], store: Store | None, parts: Parts | None) -> None:
+    servers = []
+    for name in names:
+        service: Service = getattr(settings.services, name)
+        config = uvicorn.Config(
+            _build(name, settings, store, parts),
+            host=service.host,
+            port=service.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            server_header=False,
+        )
+        servers.append(uvicorn.Server(config))
+        log.info("serving", app=name, address=address(service), process=os.getpid())
+    running = [asyncio.create_task(server.serve()) for server in servers]
+    # uvicorn stops a server on a signal; when one stops, all do.
+    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    for server in servers:
+        server.should_exit = True
+    for task in running:
+        await task
+
+
+def _build(name: str, settings: Settings, store: Store | None, parts: Parts | None) -> FastAPI:
+    if name == "scoring" or store is None:
+        return scoring_app(settings, parts)
+    return coupons_app(settings, store, parts) if name == "coupons" else console_app(settings, store)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+def _online(settings: Settings) -> FeatureReader:
+    from serving.scoring.online import feast_features  # Feast takes seconds to import
+
+    return feast_features(settings)

@@ -1,0 +1,88 @@
+"""The models in use: loaded by alias, checked before they are swapped in; a bad one leaves the old one serving."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from features.errors import InputError
+from models.policy.assign import Policy
+from models.registry import ArtefactError
+from serving.scoring.sources import GROUPS, FeatureReader, ModelSource
+
+log = structlog.get_logger(__name__)
+
+UPLIFT, POLICY, ABUSE = "uplift", "policy", "abuse"
+NAMES = (UPLIFT, POLICY, ABUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Champions:
+    """One consistent set: a request uses the same set from start to end."""
+
+    uplift: Any | None = None
+    policy: Policy | None = None
+    abuse: Any | None = None
+    versions: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def can_decide(self) -> bool:
+        return self.uplift is not None and self.policy is not None
+
+    @property
+    def version_of(self) -> dict[str, str]:
+        return dict(self.versions)
+
+    @property
+    def policy_fits(self) -> bool:
+        """Whether the policy's price was computed for the uplift model in use."""
+        return self.policy is None or self.policy.uplift_version in ("", self.version_of.get(UPLIFT))
+
+
+class Holder:
+    """Holds the champions and swaps them when an alias moves. ``refresh`` may be slow: call it in a thread."""
+
+    def __init__(self, source: ModelSource, features: FeatureReader) -> None:
+        self._source = source
+        self._features = features
+        self._turn = threading.Lock()
+        self.current = Champions()
+        self.refused: dict[str, str] = {}
+
+    def refresh(self) -> Champions:
+        """Ask each alias for its version and swap what changed; the uplift model and its policy move together."""
+        with self._turn:
+            fresh = self.current
+            for name in NAMES:
+                fresh = self._refreshed(fresh, name)
+            self.current = fresh
+            return fresh
+
+    def _refreshed(self, champions: Champions, name: str) -> Champions:
+        version = self._source.version(name)
+        if version is None or version == champions.version_of.get(name):
+            return champions
+        try:
+            loaded = self._source.load(name, version)
+            part: Any = Policy.from_spec(loaded.artefact.spec) if name == POLICY else loaded.artefact
+            if name != POLICY:
+                self._check(name, part)
+        except (ArtefactError, InputError) as error:
+            # The reason is for operators: /v1/model and the log; the old version stays.
+            self.refused[name] = f"version {version}: {error}"
+            log.warning("model refused", model=name, version=version, error=str(error))
+            return champions
+        self.refused.pop(name, None)
+        log.info("model swapped", model=name, version=version)
+        versions = {**champions.version_of, name: version}
+        return replace(champions, **{name: part}, versions=tuple(sorted(versions.items())))
+
+    def _check(self, name: str, artefact: Any) -> None:
+        """Every feature of the model must be one that is served online, in a group or by live counts."""
+        served = {feature for group in GROUPS for feature in self._features.names(group)}
+        missing = [feature for feature in artefact.features if feature not in served]
+        if missing:
+            raise InputError(f"{name} features", missing, "features of the online groups")

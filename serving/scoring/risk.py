@@ -1,0 +1,107 @@
+"""How risky is this, now: what stands on file, and the abuse model on the user's links; the stricter one counts.
+
+The model alone never revokes, freezes or blocks: that waits for a person's verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from serving.review.case import ACTIONS
+from serving.scoring.champions import ABUSE, Champions
+from serving.scoring.messages import Reason, Risk, Subject
+from serving.scoring.vectors import Facts
+
+REASONS_GIVEN = 3
+_MACHINE_LIMIT = ACTIONS.index("withhold")
+
+
+def assess(
+    champions: Champions, asks: Sequence[Subject], facts: Sequence[Facts], standings: Mapping[str, str]
+) -> list[Risk]:
+    """One risk per subject, in order."""
+    scores, reasons = _model(champions, facts)
+    return [
+        _risk(champions, ask, fact, standings.get(ask.user_id), score, why)
+        for ask, fact, score, why in zip(asks, facts, scores, reasons, strict=True)
+    ]
+
+
+def _model(champions: Champions, facts: Sequence[Facts]) -> tuple[list[float | None], list[list[Reason]]]:
+    artefact = champions.abuse
+    if artefact is None:
+        return [None] * len(facts), [[] for _ in facts]
+    X = np.stack([fact.vector(artefact.features) for fact in facts])
+    seen = [bool(there) for there in (~np.isnan(X)).sum(axis=1)]
+    raw = artefact.predict(X)[ABUSE]
+    scores = [
+        calibrated(artefact.spec, float(score)) if there else None for score, there in zip(raw, seen, strict=True)
+    ]
+    why: list[list[Reason]] = [[] for _ in facts]
+    notable = [i for i, score in enumerate(scores) if score is not None and action_for(artefact.spec, score) != "allow"]
+    if notable:
+        parts = artefact.contributions(ABUSE, X[notable])
+        for i, row in zip(notable, parts, strict=True):
+            why[i] = _reasons(artefact, X[i], row)
+    return scores, why
+
+
+def calibrated(spec: Mapping[str, Any], score: float) -> float:
+    """The score as a probability: linear between the points of the spec's ``calibration`` (``x``, ``y``), if any."""
+    table = spec.get("calibration")
+    value = float(np.interp(score, table["x"], table["y"])) if table else score
+    return min(1.0, max(0.0, value))
+
+
+def action_for(spec: Mapping[str, Any], score: float) -> str:
+    """The strictest action whose threshold the score reaches, as far as a machine may go.
+
+    >>> action_for({"thresholds": {"hold": 0.5, "withhold": 0.9}}, 0.6)
+    'hold'
+    """
+    reached = [action for action, threshold in spec["thresholds"].items() if score >= threshold]
+    index = max((ACTIONS.index(action) for action in reached), default=0)
+    return ACTIONS[min(index, _MACHINE_LIMIT)]
+
+
+def _reasons(artefact: Any, x: Any, parts: Any) -> list[Reason]:
+    """The features that raised the score most, in the words of the artefact; values fill ``{value}``."""
+    texts: Mapping[str, Mapping[str, str]] = artefact.spec.get("reasons", {})
+    order = np.argsort(-parts[:-1])[:REASONS_GIVEN]
+    found = []
+    for index in order:
+        if parts[index] <= 0 or math.isnan(x[index]):
+            continue
+        name = artefact.features[index]
+        words = texts.get(name, {"en": f"{name}: {{value}}", "zh": f"{name}:{{value}}"})
+        value = f"{x[index]:g}"
+        found.append(
+            Reason(code=name, en=words["en"].replace("{value}", value), zh=words["zh"].replace("{value}", value))
+        )
+    return found
+
+
+def _risk(
+    champions: Champions, ask: Subject, fact: Facts, standing: str | None, score: float | None, why: list[Reason]
+) -> Risk:
+    modelled = action_for(champions.abuse.spec, score) if champions.abuse is not None and score is not None else "allow"
+    reasons = list(why)
+    if standing is not None:
+        # A person has looked, or a case is open: what stands replaces the model's own suggestion.
+        modelled = standing
+        if standing != "allow":
+            reasons.insert(0, Reason(code="flagged", en="flagged before", zh="此前已被标记"))
+    versions = {ABUSE: champions.version_of[ABUSE]} if ABUSE in champions.version_of else {}
+    return Risk(
+        user_id=ask.user_id,
+        score=score,
+        action=modelled,
+        reasons=reasons,
+        flagged=standing is not None,
+        cold_start=not fact.known,
+        versions=versions,
+    )

@@ -44,7 +44,7 @@ def normalise(text: str | None) -> AddressKey | None:
     """
     if text is None:
         return None
-    plain = _DASHES.sub("-", unicodedata.normalize("NFKC", text)).lower().strip()
+    plain = _DASHES.sub("-", unicodedata.normalize("NFKC", text)).lower().replace("〇", "零").strip()
     if plain in PLACEHOLDERS:
         return None
     bare = _REMARK.sub(" ", plain)
@@ -66,9 +66,9 @@ def address_table(addresses: Iterable[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["address", "address_key", "building_key"], dtype="object")
 
 
-_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
 _MARKS = "号楼|号院|号|弄|巷|栋|幢|座|单元|梯|门|楼|层|室|房|户|期|#"
-_NUMERAL = re.compile(rf"第?([零〇一二两三四五六七八九十百]+)(?={_MARKS})")
+_NUMERAL = re.compile(rf"第?([零一二两三四五六七八九十百]+)(?={_MARKS}|-)|(?<=-)([零一二两三四五六七八九十百]+)")
 _PART = re.compile(rf"([0-9a-z]+(?:-[0-9a-z]+)*)({_MARKS})?")
 _ROLE = {
     "号": "n", "号院": "n", "弄": "l", "巷": "l", "期": "p", "号楼": "b", "栋": "b", "幢": "b", "座": "b", "#": "b",
@@ -83,7 +83,7 @@ _DISTRICT = re.compile(r"^[\u4e00-\u9fff]{1,5}?(?:新区|自治县|市辖区|区
 
 def _chinese(text: str) -> AddressKey | None:
     text = re.sub(r"[^0-9a-z\u4e00-\u9fff#-]+", "", text)
-    text = _NUMERAL.sub(lambda m: str(chinese_number(m.group(1))), text)
+    text = _NUMERAL.sub(lambda m: str(chinese_number(m.group(1) or m.group(2))), text)
     text = _FLOOR.sub(r"\1层", text)
     city, street = _without_area(text)
     parts: dict[str, list[str]] = {}
@@ -131,9 +131,9 @@ def _without_area(text: str) -> tuple[str, str]:
 
 
 def chinese_number(text: str) -> int:
-    """Read a number below 1000 written in Chinese, by value (二十一) or digit by digit (二〇一).
+    """Read a number below 1000 written in Chinese, by value (二十一) or digit by digit (二零一).
 
-    >>> chinese_number("二十一"), chinese_number("三〇二"), chinese_number("一百零五"), chinese_number("十")
+    >>> chinese_number("二十一"), chinese_number("三零二"), chinese_number("一百零五"), chinese_number("十")
     (21, 302, 105, 10)
     """
     if not set(text) & set("十百"):

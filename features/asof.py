@@ -24,7 +24,5 @@ def asof_join(spine: Any, snapshots: Any, by: str, max_age: timedelta | None = N
     if max_age is not None:
         conditions.append(times.event_timestamp >= at.as_of - ibis.interval(seconds=int(max_age.total_seconds())))
     newest = at.join(times, conditions).group_by([by, "as_of"]).aggregate(snapshot_at=lambda t: t.event_timestamp.max())
-    values = newest.join(
-        snapshots, [newest[by] == snapshots[by], newest.snapshot_at == snapshots.event_timestamp]
-    ).drop(f"{by}_right", "event_timestamp")
+    values = newest.join(snapshots.rename(snapshot_at="event_timestamp"), [by, "snapshot_at"])
     return spine.left_join(values, [by, "as_of"]).drop(f"{by}_right", "as_of_right")

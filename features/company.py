@@ -49,7 +49,7 @@ def last_seen(asked: Any, touches: Any, keys: Sequence[str], hours: int | None) 
 
 
 def accounts_linked(asked: Any, links: Any, keys: Sequence[str], new: Mapping[str, int], all_: str, prefix: str) -> Any:
-    """Accounts ever seen per thing and moment (``all_``) and those of them that had just registered (``prefix + w``)."""
+    """Accounts ever seen per thing and moment (``all_``) and those of them that just registered (``prefix + w``)."""
     at = asked.select(*keys, "as_of").distinct()
     seen = at.join(links, [*(at[key] == links[key] for key in keys), links.first_seen < at.as_of])
     registered = (seen.registered_at < seen.as_of).fill_null(False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def connect(backend: str = "duckdb", *, threads: int | None = None, memory: str 
         con.raw_sql(f"SET memory_limit = '{memory}'")
         con.raw_sql("SET TimeZone = 'UTC'")
         con.raw_sql("SET enable_progress_bar = false")
+        con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'fairdeal-duckdb'}'")
         if threads is not None:
             con.raw_sql(f"SET threads = {int(threads)}")
         return con

@@ -14,6 +14,7 @@ from typing import Any
 
 import ibis
 
+from features.company import LIFE, LONGEST, accounts_linked, accounts_seen, bounded, last_seen
 from features.definition import (
     Feature,
     Tables,
@@ -26,7 +27,6 @@ from features.definition import (
     ratio,
     within,
 )
-from features.company import LIFE, LONGEST, accounts_linked, accounts_seen, bounded, last_seen
 
 WINDOWS: Mapping[str, int] = {"1h": 1, "24h": 24, "7d": 168, "30d": 720, "life": LIFE}
 NEW: Mapping[str, int] = {"24h": 24, "7d": 168, "30d": 720}

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import duckdb
 
+from features.contract import Table
 from features.errors import InputError
-from features.tables import TABLES, Table, find_table, table_named
+from features.tables import TABLES, find_table, table_named
 from features.validation import RowCheck, connection
 
 Progress = Callable[[str, float], None]
@@ -148,7 +149,7 @@ def _owners(table: Table, staged: Path) -> dict[str, str]:
 
 
 def _copy(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    con.execute(f"COPY ({query}) TO {_text(path)} (FORMAT parquet, COMPRESSION zstd)")
+    con.execute(f"COPY ({query}) TO {_text(path)} (FORMAT parquet)")
 
 
 def _replace(staged: Path, target: Path) -> None:

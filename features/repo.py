@@ -90,7 +90,11 @@ def objects(snapshots: Path) -> list[Any]:
         common: dict[str, Any] = {"entities": [entities[group.key]], "ttl": timedelta(0), "tags": tags}
         offline = FeatureView(name=group.name, schema=fields, source=wide, online=False, **common)
         online = FeatureView(
-            name=packed_view(group), schema=[Field(name=VECTOR, dtype=Array(Float64))], source=packed, online=True, **common
+            name=packed_view(group),
+            schema=[Field(name=VECTOR, dtype=Array(Float64))],
+            source=packed,
+            online=True,
+            **common,
         )
         packed_views.append(online)
         made += [wide, packed, offline, online]

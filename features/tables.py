@@ -1,7 +1,8 @@
 """The contract of every table we read or write: columns, types, nulls, allowed values, keys and references.
 
-A contract is plain data. :mod:`features.validation` turns it into queries, :mod:`features.ingest` applies it to a
-folder. A table on disk is ``<name>.parquet``: one file, or a folder of parts that are read in name order.
+A contract is plain data (:mod:`features.contract`); :mod:`features.validation` turns it into queries and
+:mod:`features.ingest` applies it to a folder. A table on disk is ``<name>.parquet``: one file, or a folder of parts
+that are read in name order.
 
 Money is integer minor units (``_cents``); times are UTC without a zone. ``margin_cents`` of an order is the sum over
 its lines of quantity x (unit price - unit cost), less the order's discount: what the shop keeps after the coupon.
@@ -10,123 +11,15 @@ its lines of quantity x (unit price - unit cost), less the order's discount: wha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from features.contract import Between, Column, Member, NotBefore, NotEmpty, OneOf, Reference, Table
 from features.errors import InputError
 
 if TYPE_CHECKING:
     from features.validation import Validated
-
-Kind = Literal["string", "integer", "number", "boolean", "timestamp", "strings"]
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """The value is one of a closed list."""
-
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Between:
-    """low <= value <= high (or low < value with ``above``); a missing bound is open."""
-
-    low: float | None = None
-    high: float | None = None
-    above: bool = False
-
-
-@dataclass(frozen=True)
-class NotEmpty:
-    """A text with at least one character, or a list with at least one element."""
-
-
-Check = OneOf | Between | NotEmpty
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column; an ``optional`` one may be null in a row and may be absent from the input altogether."""
-
-    name: str
-    kind: Kind
-    optional: bool = False
-    check: Check | None = None
-
-
-@dataclass(frozen=True)
-class NotBefore:
-    """A row rule: ``later`` >= ``earlier`` wherever both are known."""
-
-    later: str
-    earlier: str
-
-
-@dataclass(frozen=True)
-class Member:
-    """A row rule: the value of ``item`` is one of the list in ``items``."""
-
-    item: str
-    items: str
-
-
-Rule = NotBefore | Member
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A non-null ``column`` must be a key of another table; a row without its owner is an orphan."""
-
-    column: str
-    table: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table's contract.
-
-    ``key`` is unique (a later row with the same key is rejected), ``time`` is the moment that orders its rows.
-    """
-
-    name: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    time: str | None = None
-    rules: tuple[Rule, ...] = ()
-    references: tuple[Reference, ...] = ()
-
-    def __getitem__(self, column: str) -> Column:
-        """The column of that name."""
-        for candidate in self.columns:
-            if candidate.name == column:
-                return candidate
-        raise InputError(f"{self.name}.{column}", column, f"one of: {', '.join(self.names)}")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns if not column.optional)
-
-    @property
-    def arrow_schema(self) -> Any:
-        """The ``pyarrow.Schema`` of the table as we write it."""
-        import pyarrow as pa
-
-        kinds = {
-            "string": pa.string(),
-            "integer": pa.int64(),
-            "number": pa.float64(),
-            "boolean": pa.bool_(),
-            "timestamp": pa.timestamp("us"),
-            "strings": pa.list_(pa.string()),
-        }
-        return pa.schema([pa.field(column.name, kinds[column.kind]) for column in self.columns])
 
 
 def _id(name: str, *, optional: bool = False) -> Column:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from features.contract import Between, Check, Column, Member, NotBefore, OneOf, Rule, Table
 from features.errors import InputError
-from features.tables import Between, Check, Column, Member, NotBefore, OneOf, Rule, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,27 +117,24 @@ class RowCheck:
         return f"SELECT {columns} FROM {self.numbered} {where} ORDER BY {order}"
 
     def _values(self) -> None:
-        failures = [
-            self._failure(column.name, reason, self.given.get(column.name))
+        reasons = [
+            (column.name, reason)
             for column in self.table.columns
             if (reason := reason_sql(column, self.given.get(column.name))) is not None
         ]
-        failures += [
-            self._failure(column, reason, self.given[column])
-            for rule in self.table.rules
-            if (parts := self._rule_sql(rule)) is not None
-            for column, reason in [parts]
-        ]
+        reasons += [parts for rule in self.table.rules if (parts := self._rule_sql(rule)) is not None]
+        found = ", ".join(
+            f"{{'col': '{column}', 'reason': {reason}, 'value': CAST({_name(column)} AS VARCHAR)}}"
+            for column, reason in reasons
+        )
+        # Lists are built for the few rows with a failure only: for every row they would cost more than the checks.
+        any_reason = f"coalesce({', '.join(reason for _, reason in reasons)}) IS NOT NULL"
         self.con.execute(
             f"""CREATE OR REPLACE TEMP TABLE failures AS
             SELECT '{self.table.name}' AS "table", row, f.col AS "column", f.reason, f.value FROM (
-                SELECT _row AS row, unnest(list_filter([{", ".join(failures)}], lambda x: x.reason IS NOT NULL)) AS f
-                FROM {self.numbered})"""
+                SELECT _row AS row, unnest(list_filter([{found}], lambda x: x.reason IS NOT NULL)) AS f
+                FROM {self.numbered} WHERE {any_reason})"""
         )
-
-    def _failure(self, column: str, reason: str, given: str | None) -> str:
-        value = f"CAST({_name(column)} AS VARCHAR)" if given else "NULL::VARCHAR"
-        return f"{{'col': '{column}', 'reason': {reason}, 'value': {value}}}"
 
     def _rule_sql(self, rule: Rule) -> tuple[str, str] | None:
         if isinstance(rule, NotBefore):

@@ -17,9 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from features.errors import InputError
+from models.policy.assign import NONE
 from models.policy.intervals import codes, effective_size, normal_quantile, standard_error
 
 Floats = NDArray[np.float64]
@@ -62,6 +64,18 @@ class Outcomes:
         cluster = codes(user, rows)
         assert cluster is not None
         self.cluster = cluster
+
+    @classmethod
+    def of(cls, decisions: pd.DataFrame) -> Outcomes:
+        """From the columns that ``features.labels.decision_outcomes`` gives."""
+        return cls(
+            decisions["user_id"].to_numpy(),
+            (decisions["offer"] != NONE).to_numpy(dtype=np.bool_),
+            decisions["propensity"],
+            decisions["holdout"].to_numpy(dtype=np.bool_),
+            decisions["value_cents"],
+            decisions["cost_cents"],
+        )
 
     @property
     def users(self) -> int:

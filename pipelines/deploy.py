@@ -60,6 +60,7 @@ def flow_names() -> list[str]:
 
 def run_flow(name: str, overrides: Mapping[str, str]) -> Any:
     """Run a flow in this process with its parameters from the file, ``overrides`` over them (read as YAML)."""
+    prepare(load_settings())
     entry = _entry(load_flows(), name)
     function = load_function(entry)
     known = inspect.signature(function.fn).parameters
@@ -113,7 +114,6 @@ def prefect_server(settings: Settings) -> Iterator[str]:
     at = settings.services.flows
     url = f"http://{at.host}:{at.port}/api"
     log = settings.home.absolute() / "prefect" / "server.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", at.host, "--port", str(at.port)]
     with log.open("ab") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)  # noqa: S603 - our own words

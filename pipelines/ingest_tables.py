@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, get_run_logger, task
 
-from features.ingest import IngestReport, Progress, ingest_folder
+from features.ingest import IngestReport, ingest_folder
 from serving.settings import Settings, load_settings
 
 
-def ingest_tables(settings: Settings, source: Path, progress: Progress | None = None) -> IngestReport:
-    """Ingest ``source`` into the folders of ``settings``; see :func:`features.ingest.ingest_folder`."""
-    return ingest_folder(source, settings.tables, settings.rejected, progress=progress)
+@task(retries=2, retry_delay_seconds=10)
+def ingest_task(settings: Settings, source: Path) -> IngestReport:
+    """``ingest_folder`` for an installation, tried again on failure: the tables change only when all were read."""
+    return ingest_folder(source, settings.tables, settings.rejected)
 
 
-@flow(name="ingest_tables", retries=1, retry_delay_seconds=10)
-def ingest_tables_flow(source: str) -> dict[str, dict[str, int]]:
-    """The flow of ``fairdeal run ingest_tables``: rows read, accepted and rejected of every table."""
-    report = ingest_tables(load_settings(), Path(source))
-    return {
-        name: {"read": count.read, "accepted": count.accepted, "rejected": count.rejected}
-        for name, count in report.counts.items()
-    }
+@flow(name="ingest_tables")
+def ingest_tables(source: str, profile: str | None = None) -> IngestReport:
+    """Ingest the folder ``source``; logs the rows read, accepted and rejected of every table."""
+    settings = load_settings(profile)
+    logger = get_run_logger()
+    logger.info("source=%s tables=%s rejected=%s", source, settings.tables, settings.rejected)
+    report = ingest_task(settings, Path(source))
+    for line in report.lines():
+        logger.info(line)
+    return report

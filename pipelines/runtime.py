@@ -11,11 +11,12 @@ from serving.settings import Settings
 
 
 def prepare(settings: Settings) -> None:
-    """Set Prefect's environment; what the caller's environment already says wins.
+    """Make Prefect's folder and set its environment; what the caller's environment already says wins.
 
     A production profile sets ``PREFECT_API_URL``; without it each process starts an ephemeral server.
     """
     home = settings.home.absolute() / "prefect"
+    home.mkdir(parents=True, exist_ok=True)  # its server expects the folder to be there
     defaults = {
         "PREFECT_HOME": str(home),
         # Prefect's own limit of 20 s is too short for a first start on two busy cores.

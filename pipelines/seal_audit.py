@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from prefect import flow
+from prefect import flow, get_run_logger, task
 
 from serving.settings import Settings, load_settings
 from serving.store.audit import seal
 
 
-def seal_events(settings: Settings) -> int:
-    """Returns the number of events that were added to the chain."""
+@task(retries=2, retry_delay_seconds=5)
+def seal_task(settings: Settings) -> int:
+    """``seal`` for an installation, tried again on failure: what is sealed already is left alone."""
     return seal(settings.ledger_url, settings.seals, settings.risk.key)
 
 
-@flow(name="seal_audit", retries=2, retry_delay_seconds=5)
-def seal_audit() -> int:
-    """The flow of ``fairdeal run seal_audit``."""
-    return seal_events(load_settings())
+@flow(name="seal_audit")
+def seal_audit(profile: str | None = None) -> int:
+    """Returns the number of events that were added to the chain."""
+    settings = load_settings(profile)
+    added = seal_task(settings)
+    get_run_logger().info("chain=%s added=%d", settings.seals, added)
+    return added

@@ -1,4 +1,4 @@
-"""Learn what every offer does to whom from the logged randomised decisions, and promote the model only when it is better.
+"""Learn what every offer does to whom from logged randomised decisions; promote the model only when it is better.
 
 Decisions are split by time: the model learns from the earlier ones and is judged on the later ones, beside the
 baselines and, where there is one, the champion. What is promoted is exactly the artefact that was judged.
@@ -6,30 +6,34 @@ baselines and, where there is one, the champion. What is promoted is exactly the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from prefect import flow
+from prefect import flow, get_run_logger, task
 
 from features.errors import InputError
 from features.groups import IDENTITY, USER
+from features.snapshots import midnight
 from models.registry import Artefact, Loaded, Registry, effects
 from models.uplift.bundle import REDEEMED, Bundle, fit_bundle
 from models.uplift.gate import Verdict, judge_candidate
 from models.uplift.gate_report import gate_report
 from models.uplift.trial import Trial, check_propensity, check_treatment
-from pipelines.read_features import decisions_between, matrix_of, next_midnight, open_tables
+from pipelines.build_features import last_day
+from pipelines.read_features import decisions_between, matrix_of, open_tables
 from serving.settings import Settings, load_settings
 
 NAME = "uplift"
 CONTROL = "none"
 HORIZON_DAYS = 7
 FEWEST_PER_ARM = 50
-Progress = Callable[[str], None]
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the share that is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,13 @@ class Trained:
         return {**self.verdict.figures(), "train_decisions": float(self.train_decisions)}
 
 
-def train_uplift(
+def learn_uplift(
     settings: Settings,
     tables: Path | None = None,
     out: Path | None = None,
     as_of: datetime | None = None,
     held_out: float = 0.25,
-    budget_share: float = 0.3,
+    budget_share: float = 0.5,
     seed: int = 0,
     threads: int = 1,
     progress: Progress | None = None,
@@ -74,33 +78,54 @@ def train_uplift(
 
     Raises InputError when the log holds no randomised decisions to learn from.
     """
-    tell = progress or (lambda _: None)
+    tell = progress or _silent
     out = out or settings.reports / "train_uplift"
-    tell("reading features")
+    tell("reading features", 0.0)
     con, shop = open_tables(settings, tables)
-    before = as_of or next_midnight(shop)
-    offers = offers_in(shop["decisions"].select("offer").distinct().execute()["offer"])
+    before = as_of or midnight(last_day(shop))
+    offers = offers_in(shop["decisions"].select("offer").execute()["offer"])
     frame = decisions_between(con, shop, datetime(1970, 1, 1), before, settings.shop.timezone, offers)  # noqa: DTZ001
     trial = trial_of(frame, (*USER.names, *IDENTITY.names), offers)
+    registry = Registry(settings.mlflow_uri, settings.mlflow_artifacts)
+    return learn_from(trial, registry, out, held_out, budget_share, seed, threads, tell)
+
+
+def learn_from(
+    trial: Trial,
+    registry: Registry,
+    out: Path,
+    held_out: float = 0.25,
+    budget_share: float = 0.5,
+    seed: int = 0,
+    threads: int = 1,
+    progress: Progress | None = None,
+    name: str = NAME,
+) -> Trained:
+    """The same from a trial with times and clusters (the users), under any name in the registry."""
+    tell = progress or _silent
     train, later, cutoff = split_by_time(trial, held_out)
-    tell("learning effects")
+    tell("learning effects", 0.4)
     bundle = fit_bundle(train, seed, threads)
     artefact = artefact_of(bundle, train, later, cutoff, seed)
-    tell("judging on later decisions")
-    registry = Registry(settings.mlflow_uri, settings.mlflow_artifacts)
-    champion = registry.champion(NAME)
+    tell("judging on later decisions", 0.8)
+    champion = registry.champion(name)
     verdict = judge(artefact, champion, train, later, budget_share)
     page = gate_report(verdict, bundle, cutoff).write(out)
-    tell("logging")
-    version = log_and_promote(registry, artefact, verdict, champion, out, len(train), seed)
+    tell("logging", 0.95)
+    version = log_and_promote(registry, name, artefact, verdict, champion, out)
     return Trained(version, verdict.passes, verdict.reason, cutoff, len(train), verdict, page)
 
 
-def offers_in(offers: Sequence[str]) -> tuple[str, ...]:
-    """The arms of a log: the control first, then the others by name."""
-    found = set(offers)
-    if CONTROL not in found:
-        raise InputError("offer", sorted(found), f"a log with decisions for {CONTROL!r}, the control")
+def offers_in(offers: Iterable[str]) -> tuple[str, ...]:
+    """The arms of a log, from the offer of every decision: the control first, then the others by name.
+
+    Offers that were given too rarely to learn from are left out until there are enough.
+    """
+    counts = Counter(offers)
+    found = {offer for offer, count in counts.items() if count >= FEWEST_PER_ARM}
+    if CONTROL not in found or len(found) < 2:
+        wanted = f"{CONTROL!r} and another offer with at least {FEWEST_PER_ARM} decisions each"
+        raise InputError("offers of the log", dict(counts), wanted)
     return (CONTROL, *sorted(found - {CONTROL}))
 
 
@@ -176,34 +201,44 @@ def comparable(champion: Artefact, candidate: Artefact, later: Trial) -> bool:
 
 
 def log_and_promote(
-    registry: Registry,
-    artefact: Artefact,
-    verdict: Verdict,
-    champion: Loaded | None,
-    report: Path,
-    train_decisions: int,
-    seed: int,
+    registry: Registry, name: str, artefact: Artefact, verdict: Verdict, champion: Loaded | None, report: Path
 ) -> str:
     """Log the version with its figures, report and the decision; move the alias only when the gate is passed."""
+    facts = ("trained_until", "train_decisions", "horizon_days", "seed")
     params = {
-        "trained_until": artefact.spec["trained_until"],
-        "train_decisions": train_decisions,
+        **{fact: artefact.spec[fact] for fact in facts},
         "features": len(artefact.features),
         "arms": ",".join(artefact.spec["arms"]),
-        "seed": seed,
         "champion": champion.version if champion else "none",
     }
-    version = registry.log(NAME, artefact, params, verdict.figures(), report)
-    registry.note(NAME, version, gate="passed" if verdict.passes else "not passed", gate_reason=verdict.reason)
+    version = registry.log(name, artefact, params, verdict.figures(), report)
+    registry.note(name, version, gate="passed" if verdict.passes else "not passed", gate_reason=verdict.reason)
     if verdict.passes:
-        registry.promote(NAME, version, reason=verdict.reason)
+        registry.promote(name, version, reason=verdict.reason)
     return version
 
 
-@flow(name="train_uplift", retries=1, retry_delay_seconds=10)
-def train_uplift_flow(
-    as_of: datetime | None = None, held_out: float = 0.25, budget_share: float = 0.3, seed: int = 0
-) -> dict[str, float | str | bool]:
-    """The flow of ``fairdeal run train_uplift``: figures of the comparison, the version and whether it was promoted."""
-    done = train_uplift(load_settings(), as_of=as_of, held_out=held_out, budget_share=budget_share, seed=seed)
-    return {**done.figures, "version": done.version, "promoted": done.promoted, "reason": done.reason}
+def _silent(what: str, share: float) -> None:
+    """Progress that nobody watches."""
+
+
+@task(retries=2, retry_delay_seconds=10)
+def learn_task(settings: Settings, as_of: datetime | None, held_out: float, budget_share: float, seed: int) -> Trained:
+    """``learn_uplift`` for an installation, tried again on failure; every try that gets to the end is a version."""
+    return learn_uplift(settings, as_of=as_of, held_out=held_out, budget_share=budget_share, seed=seed)
+
+
+@flow(name="train_uplift")
+def train_uplift(
+    profile: str | None = None,
+    as_of: datetime | None = None,
+    held_out: float = 0.25,
+    budget_share: float = 0.5,
+    seed: int = 0,
+) -> Trained:
+    """Learn the effects of all offers and promote the model if it passes the gate."""
+    logger = get_run_logger()
+    logger.info("as_of=%s held_out=%s budget_share=%s seed=%s", as_of or "newest", held_out, budget_share, seed)
+    done = learn_task(load_settings(profile), as_of, held_out, budget_share, seed)
+    logger.info("version=%s promoted=%s reason=%s figures=%s", done.version, done.promoted, done.reason, done.figures)
+    return done

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -55,13 +58,13 @@ class Parts:
 
 def key_ring(settings: Settings) -> KeyRing:
     """Who may call: the settings' hashes, or the embedded keys below home."""
-    if not settings.services.keys:
+    if not settings.services.api_keys:
         return KeyRing.of(embedded_keys(settings.home))
     entries = []
-    for key in settings.services.keys:
+    for key in settings.services.api_keys:
         unknown = set(key.scopes) - set(SCOPES)
         if unknown:
-            raise InputError("services.keys.scopes", sorted(unknown), f"some of: {', '.join(SCOPES)}")
+            raise InputError("services.api_keys.scopes", sorted(unknown), f"some of: {', '.join(SCOPES)}")
         entries.append((key.sha256, Principal(key.principal, frozenset(key.scopes))))
     return KeyRing(entries)
 
@@ -155,15 +158,28 @@ async def _serve(settings: Settings, names: tuple[str, ...], store: Store | None
             timeout_graceful_shutdown=STOP_SECONDS,
             server_header=False,
         )
-        servers.append(uvicorn.Server(config))
+        servers.append(_Server(config))
         log.info("serving", app=name, address=address(service), process=os.getpid())
+
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     running = [asyncio.create_task(server.serve()) for server in servers]
-    # uvicorn stops a server on a signal; when one stops, all do.
+    # An app that cannot start (a port in use) takes the others down with it, instead of a shop that is half there.
     await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-    for server in servers:
-        server.should_exit = True
-    for task in running:
-        await task
+    stop()
+    await asyncio.gather(*running)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: several servers would pass each other's on and end the process before the ledger closes."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def _build(name: str, settings: Settings, store: Store | None, parts: Parts | None) -> FastAPI:

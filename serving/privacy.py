@@ -1,6 +1,8 @@
 """Identifiers become keyed hashes before they are stored: equal values stay equal, nobody can read or guess them back.
 
-The key is a secret of the installation; without it a hash of an IP or an address could be found by trying them all.
+The hash is the one under which the feature store keeps devices, IPs and addresses, so that the ledger's exports and
+the features speak of the same things. The key is a secret of the installation; without it a hash of an IP or an
+address could be found by trying them all.
 """
 
 from __future__ import annotations
@@ -8,9 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from features.address import normalise
+
 
 class Hasher:
-    """Keyed hashes of identifiers; the kind is part of the hash, so that a device never equals an IP.
+    """Keyed hashes (128 bits of HMAC-SHA256, hex); the kind is part of the hash, so that a device never equals an IP.
+
+    Two spellings of one address have one hash.
 
     >>> Hasher("0123456789abcdef")("device", "a") == Hasher("0123456789abcdef")("ip", "a")
     False
@@ -20,7 +26,9 @@ class Hasher:
         self._key = key.encode()
 
     def __call__(self, kind: str, value: str | None) -> str | None:
-        if value is None or not value.strip():
-            return None
-        digest = hmac.new(self._key, f"{kind}\0{value.strip()}".encode(), hashlib.sha256)
-        return f"kh_{digest.hexdigest()[:32]}"
+        """The hash, or None for a value that says nothing."""
+        found = (value or "").strip()
+        if kind == "address" and found:
+            known = normalise(found)
+            found = known.unit_key if known is not None else ""
+        return hmac.digest(self._key, f"{kind}\n{found}".encode(), hashlib.sha256).hex()[:32] if found else None

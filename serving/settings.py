@@ -80,7 +80,8 @@ class Services(_Section):
     flows: Service = Service(port=8104)
     scoring_deadline_ms: int = Field(150, ge=1)
     hold_minutes: int = Field(30, ge=1)
-    keys: tuple[ApiKey, ...] = ()
+    # Not named "keys": Prefect takes anything with that attribute for a mapping.
+    api_keys: tuple[ApiKey, ...] = ()
     scoring_url: str = ""
     scoring_key: str = ""
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import ibis
-
 from features.definition import Feature, Tables, days_between, finish, join_parts, moments, ratio
 from features.users.browsing import FEATURES as BROWSING
 from features.users.browsing import abandon_rate, browsing

@@ -1,8 +1,8 @@
 """From a score to a graded action: what the shop does about an account, and how sure it must be.
 
 The thresholds hold the look-alike targets on simulated shops with room to spare (automatic action on at most 0.5 % of
-any group of innocent look-alikes, review of at most 2 %): `withhold` keeps coupons back without asking, `hold` keeps them
-until a person has decided, `allow` does nothing.
+any group of innocent look-alikes, review of at most 2 %): `withhold` keeps coupons back without asking, `hold` keeps
+them until a person has decided, `allow` does nothing.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ _BLOCK = 50  # a door number shared by more different streets than this is no ke
 def door_keys(addresses: Sequence[str]) -> list[str | None]:
     """Keys of addresses that are given in the order of their first sighting; None where the text names no place.
 
-    >>> door_keys(["12 Main Street, Apt 5, Springfield 62704", "12 Mian St. #5 Springfield 62704", ""])[:2]
-    ['12 62704 main springfield street|5', '12 62704 main springfield street|5']
+    >>> first, second = door_keys(["12 Main Street, Apt 5, Springfield 62704", "12 Mian St. #5 Springfield 62704"])
+    >>> first == second
+    True
     """
     blocks: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     known: dict[str, str] = {}

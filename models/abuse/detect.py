@@ -6,7 +6,6 @@ far, or what its ring carries to it; it is flagged at the first moment that scor
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +19,15 @@ from models.abuse.linkage import linked
 from models.abuse.rings import Carried, carry, links, ring_names, sizes_at
 from models.abuse.shop import Shop
 from models.abuse.spine import spine_of
+from models.abuse.steps import Step
 
 RING_POINTS = 1.2  # per doubling of the ring that a row joins
-TEXT = {"row", "user_id", "us", "kind", "template", "coupon_id", "cents", "merchant", "device", "ip", "block", "address",
-        "phone", "identity", "registered"}  # fmt: skip
-
-Step = Callable[[str], None]
+TEXT = frozenset(
+    {
+        *("row", "user_id", "us", "kind", "template", "coupon_id", "cents", "merchant", "registered"),
+        *("device", "ip", "block", "address", "phone", "identity"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,10 @@ def _accounts(
     since = np.where(carried.since >= 0, np.minimum(since, carried.since), since)
     total = np.maximum(own, carried.score)
     flagged: NDArray[np.bool_] = since < np.iinfo(np.int64).max
-    ring = [names.get(int(r)) if r >= 0 and s >= thresholds.review else None for r, s in zip(carried.root, total, strict=True)]
+    ring = [
+        names.get(int(r)) if r >= 0 and s >= thresholds.review else None
+        for r, s in zip(carried.root, total, strict=True)
+    ]
     return pd.DataFrame(
         {
             "user_id": users["user_id"],

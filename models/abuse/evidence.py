@@ -35,7 +35,20 @@ SHARING = (
     Sharing("ip", 2.0, (("1h", 1.0), ("24h", 0.6), ("7d", 0.2), ("30d", 0.05))),
     Sharing("block", 1.2, (("1h", 1.0), ("24h", 0.2))),
 )
-TERMS = ("device", "address", "ip", "block", "person", "burst", "drip", "drain", "takeovers", "resale", "merchant", "ring")
+TERMS = (
+    "device",
+    "address",
+    "ip",
+    "block",
+    "person",
+    "burst",
+    "drip",
+    "drain",
+    "takeovers",
+    "resale",
+    "merchant",
+    "ring",
+)
 
 
 def evidence(rows: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +71,9 @@ def evidence(rows: pd.DataFrame) -> pd.DataFrame:
     lone = np.divide(odd, odd + 0.7 * _of(rows, "delivery_full_ever"), out=np.zeros(len(rows)), where=odd > 0)
     terms["resale"] = 3.0 * np.log2(1.0 + odd) * lone * np.minimum(_of(rows, "strange"), 1.0)
     often = np.log2(1.0 + _of(rows, "own_merchant_spends_7d"))
-    crowd = _of(rows, "merchant_returns_7d") / (0.25 * _of(rows, "merchant_returns_30d") + 0.25 * _of(rows, "merchant_spends_7d") + 1.0)
+    crowd = _of(rows, "merchant_returns_7d") / (
+        0.25 * _of(rows, "merchant_returns_30d") + 0.25 * _of(rows, "merchant_spends_7d") + 1.0
+    )
     terms["merchant"] = 1.0 * often * np.minimum(crowd, 3.0)
     return pd.DataFrame(terms, index=rows.index)
 
@@ -83,7 +98,9 @@ def aged(rows: pd.DataFrame, column: str, ages: tuple[tuple[str, float], ...]) -
 def hub(rows: pd.DataFrame, kind: str) -> Floats:
     """How many accounts on the value speak for a shared place: in use for more than coupons, at home elsewhere, old."""
     return (
-        0.7 * _of(rows, f"{kind}_engaged_ever") + 0.5 * _of(rows, f"{kind}_elsewhere_ever") + 0.3 * _of(rows, f"{kind}_old_ever")
+        0.7 * _of(rows, f"{kind}_engaged_ever")
+        + 0.5 * _of(rows, f"{kind}_elsewhere_ever")
+        + 0.3 * _of(rows, f"{kind}_old_ever")
     )
 
 

@@ -44,7 +44,9 @@ def _rings(found: Detected) -> dict[str, Reason]:
     who = pd.concat([found.links["a"], found.links["b"]], ignore_index=True)
     members = pd.DataFrame({"row": ends, "ring": pd.Series(users[who.to_numpy(int)]).map(ring_of)}).dropna()
     # The earlier end's own row is its first claim; its account number leads to it.
-    first = found.rows.drop_duplicates("account").assign(ring=lambda t: t["user_id"].map(ring_of)).dropna(subset=["ring"])
+    first = (
+        found.rows.drop_duplicates("account").assign(ring=lambda t: t["user_id"].map(ring_of)).dropna(subset=["ring"])
+    )
     rows = pd.concat([found.rows.loc[members["row"]].assign(ring=members["ring"].to_numpy()), first])
     return {str(ring): ring_reason(str(ring), part) for ring, part in rows.groupby("ring", sort=True)}
 

@@ -25,5 +25,7 @@ def open_folder(con: Any, folder: Path) -> dict[str, Any]:
         try:
             tables[name] = con.read_parquet(parts, table_name=f"folder_{name}")
         except Exception as error:  # the engine has no narrower class for "not Parquet" across versions
-            raise InputError(f"{name}.parquet", str(path), f"a readable Parquet file ({type(error).__name__})") from error
+            raise InputError(
+                f"{name}.parquet", str(path), f"a readable Parquet file ({type(error).__name__})"
+            ) from error
     return tables

@@ -12,11 +12,18 @@ import ipaddress
 import re
 
 _PLACEHOLDERS = frozenset(
-    "unknown null none nan undefined n/a na nil default test unset empty missing anonymous generic android ios web "
-    "device deviceid notavailable notset 9774d56d682e549c 0123456789abcdef 123456789012345 012345678901234".split()
+    {
+        *("unknown", "null", "none", "nan", "undefined", "n/a", "na", "nil", "default", "test", "unset", "empty"),
+        *("missing", "anonymous", "generic", "android", "ios", "web", "device", "deviceid", "notavailable", "notset"),
+        # An Android id that millions of phones once shared, and counting.
+        *("9774d56d682e549c", "0123456789abcdef", "123456789012345", "012345678901234"),
+    }
 )
 _NOT_WORD = re.compile(r"[^0-9a-z\u0080-\uffff]")
 _LONGEST = 512
+_IPV4 = re.compile(r"([1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})")
+# First octets in which no range is reserved.
+_PLAIN = frozenset(range(1, 224)) - {10, 100, 127, 169, 172, 192, 198, 203}
 
 
 def device_key(raw: object) -> str | None:
@@ -71,6 +78,19 @@ def short_hash(value: str, key: str) -> str:
     True
     """
     return hmac.new(key.encode(), value.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:10]
+
+
+def both_keys(raw: object) -> tuple[str | None, str | None]:
+    """``ip_key`` and ``ip_block`` at once: tables hold millions of addresses, and plain public IPv4 needs no parser.
+
+    >>> both_keys("36.1.2.3")
+    ('36.1.2.3', '36.1.2.0/24')
+    """
+    if isinstance(raw, str) and (match := _IPV4.fullmatch(raw)) is not None:
+        first = int(match.group(1))
+        if first in _PLAIN and all(int(part) < 256 for part in match.groups()[1:]):
+            return raw, f"{raw[: raw.rindex('.')]}.0/24"
+    return ip_key(raw), ip_block(raw)
 
 
 def _parsed(raw: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -2,8 +2,8 @@
 
 For each kind of value (device, IP, its block, address, person) the other accounts that had arrived on the row's value
 are counted in windows, with what was known of them: how new they were, whether they too had claimed the same template,
-whether they use the shop for more than coupons, whether they also have a device elsewhere. Farms and hubs both have many
-accounts; these tell them apart. Counts are of *other* accounts and strictly before the row.
+whether they use the shop for more than coupons, whether they also have a device elsewhere. Farms and hubs both have
+many accounts; these tell them apart. Counts are of *other* accounts and strictly before the row.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def _of_kind(shop: Shop, spine: Table, kind: str) -> list[Table]:
     users = shop.users.select("user_id", registered="us")
     arrived = met.left_join(users, "user_id").drop("user_id_right")
     age = (arrived.us - ibis.coalesce(arrived.registered, arrived.us)) / DAY
-    arrivals = arrived.mutate(n=ibis.literal(1.0), new=(age < NEW_ACCOUNT_DAYS).cast("float64"), old=(age > 30).cast("float64"))
+    arrivals = arrived.mutate(
+        n=ibis.literal(1.0), new=(age < NEW_ACCOUNT_DAYS).cast("float64"), old=(age > 30).cast("float64")
+    )
     parts = [_named(others_before(asks, arrivals, ["n", "new", "old"], WINDOWS), kind)]
 
     engaged = _since_both(met, engaged_since(shop))
@@ -57,11 +59,15 @@ def _of_kind(shop: Shop, spine: Table, kind: str) -> list[Table]:
 
     claimed = spine.filter(spine.kind != "touch", spine[kind].notnull())
     same_key = claimed[kind] + "|" + claimed.template
-    first = claimed.mutate(key=same_key).group_by(["key", "user_id"]).aggregate(
-        us=lambda t: t.us.min(),
-        age=lambda t: t.age_days.argmin(t.us),
-        bare=lambda t: t.bare.argmin(t.us),
-        fast=lambda t: (1.0 / (1.0 + t.minutes_to_claim / 60.0)).argmin(t.us),
+    first = (
+        claimed.mutate(key=same_key)
+        .group_by(["key", "user_id"])
+        .aggregate(
+            us=lambda t: t.us.min(),
+            age=lambda t: t.age_days.argmin(t.us),
+            bare=lambda t: t.bare.argmin(t.us),
+            fast=lambda t: (1.0 / (1.0 + t.minutes_to_claim / 60.0)).argmin(t.us),
+        )
     )
     fresh = (first.age < NEW_ACCOUNT_DAYS).cast("float64")
     claims = first.mutate(same=ibis.literal(1.0), same_new=fresh, same_bare=first.bare * fresh, same_fast=first.fast)
@@ -76,7 +82,12 @@ def _of_kind(shop: Shop, spine: Table, kind: str) -> list[Table]:
     asks_any = asks.drop("user_id")
     if kind in ("device", "address"):
         parts.append(_named(_rhythm(asks_any, claims.mutate(key=claims.key.split("|")[0])), kind))
-    other_kinds = {"device": ("block", "address"), "ip": ("device",), "block": ("device",), "address": ("device", "block")}
+    other_kinds = {
+        "device": ("block", "address"),
+        "ip": ("device",),
+        "block": ("device",),
+        "address": ("device", "block"),
+    }
     for other in other_kinds[kind]:
         pairs = shop.touches.filter(shop.touches[kind].notnull(), shop.touches[other].notnull())
         first_pair = pairs.group_by(key=pairs[kind], other=pairs[other]).aggregate(us=pairs.us.min())
@@ -114,7 +125,9 @@ def _rhythm(asks: Table, claims: Table) -> Table:
     sums = sums_before(asks, marks, ["gaps", "gap", "square"], {"ever": None})
     mean = sums.gap_ever / ibis.greatest(sums.gaps_ever, 1.0)
     spread = sums.square_ever / ibis.greatest(sums.gaps_ever, 1.0) - mean * mean
-    even = ibis.ifelse(sums.gaps_ever >= 2, 1.0 / (1.0 + ibis.greatest(spread, 0.0) / ibis.greatest(mean * mean, 1e-9)), 0.0)
+    even = ibis.ifelse(
+        sums.gaps_ever >= 2, 1.0 / (1.0 + ibis.greatest(spread, 0.0) / ibis.greatest(mean * mean, 1e-9)), 0.0
+    )
     return sums.select("row", gaps="gaps_ever", gap_mean_days=mean, even=even)
 
 
@@ -177,7 +190,9 @@ def _merchant(spine: Table) -> list[Table]:
     returns = back.group_by(key="merchant", user_id="user_id").aggregate(us=lambda t: t.us.min())
     returns = returns.mutate(returns=ibis.literal(1.0))
     marks = ibis.union(
-        spent.select("user_id", "us", key="merchant", spends=ibis.literal(1.0), bare=spent.bare, returns=ibis.literal(0.0)),
+        spent.select(
+            "user_id", "us", key="merchant", spends=ibis.literal(1.0), bare=spent.bare, returns=ibis.literal(0.0)
+        ),
         returns.select("user_id", "us", "key", spends=ibis.literal(0.0), bare=ibis.literal(0.0), returns="returns"),
     )
     of_merchant = others_before(asks, marks, ["spends", "bare", "returns"], {"7d": 7 * DAY, "30d": 30 * DAY})

@@ -56,8 +56,9 @@ def others_before(spine: Table, marks: Table, weights: Sequence[str], windows: M
     """As ``sums_before``, for spine and marks with a ``user_id``, leaving out the asking user's own marks."""
     everyone = _millionths_before(spine, marks, weights, windows)
     asks = spine.filter(spine.key.notnull()).select("row", "key", "us", "user_id")
-    own = asks.join(marks.select("key", "user_id", mark_us="us", **{f"w_{w}": marks[w] for w in weights}),
-                    ["key", "user_id"]).filter(lambda t: t.mark_us < t.us)
+    own = asks.join(
+        marks.select("key", "user_id", mark_us="us", **{f"w_{w}": marks[w] for w in weights}), ["key", "user_id"]
+    ).filter(lambda t: t.mark_us < t.us)
     sums = {}
     for name, length in windows.items():
         inside = True if length is None else own.mark_us >= own.us - length

@@ -167,9 +167,8 @@ def _sharing(kind: str, row: pd.Series, points: float, key: str) -> Reason:
     windows = (("1h", "in the last hour", "最近 1 小时"), ("24h", "in the last 24 hours", "最近 24 小时"),
                ("7d", "in the last 7 days", "最近 7 天"), ("30d", "in the last 30 days", "最近 30 天"),
                ("ever", "longer ago", "更早"))  # fmt: skip
-    for window, en, zh in windows:
-        if (recent := _whole(row, f"{kind}_same_{window}")) > 0:
-            break
+    counts = [(_whole(row, f"{kind}_same_{window}"), en, zh) for window, en, zh in windows]
+    recent, en, zh = next((c for c in counts if c[0] > 0), counts[-1])
     noun, noun_zh = NOUNS[kind]
     reason = _say(
         "sharing", points, n=_whole(row, f"{kind}_same_ever"), noun=noun, noun_zh=noun_zh,
@@ -192,7 +191,13 @@ def _against(row: pd.Series, key: str) -> list[Reason]:
             )  # fmt: skip
     if row["full_orders_ever"] > 0:
         reasons.append(
-            _say("used", -1.0, age=_whole(row, "age_days"), orders=_whole(row, "orders_ever"), full=_whole(row, "full_orders_ever"))
+            _say(
+                "used",
+                -1.0,
+                age=_whole(row, "age_days"),
+                orders=_whole(row, "orders_ever"),
+                full=_whole(row, "full_orders_ever"),
+            )
         )
     return reasons
 

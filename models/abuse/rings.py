@@ -77,11 +77,16 @@ def _chained(
     gap = grouped["at"].diff().fillna(0) > reach
     chain = gap.groupby(first["key"]).cumsum()
     found = []
-    for before in (grouped[["user", "at", "row"]].shift(), first.groupby(["key", chain])[["user", "at", "row"]].transform("first")):
+    for before in (
+        grouped[["user", "at", "row"]].shift(),
+        first.groupby(["key", chain])[["user", "at", "row"]].transform("first"),
+    ):
         ok = before["user"].notna() & (before["at"] < first["at"]) & (first["at"] - before["at"] <= reach)
         a, b = before["row"][ok].to_numpy(np.int64), first["row"][ok].to_numpy(np.int64)
         strength = pure[b] * np.sqrt(own[a] * own[b])
-        part = pd.DataFrame({"at": rows["us"].to_numpy()[b], "row": b, "a": user[a], "b": user[b], "kind": kind, "strength": strength})
+        part = pd.DataFrame(
+            {"at": rows["us"].to_numpy()[b], "row": b, "a": user[a], "b": user[b], "kind": kind, "strength": strength}
+        )
         found.append(part[part["strength"] >= LEAST_STRENGTH])
     return pd.concat(found, ignore_index=True).drop_duplicates(["row", "a", "kind"])
 

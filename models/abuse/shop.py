@@ -15,12 +15,13 @@ from typing import Any
 
 import ibis
 import pandas as pd
+import pyarrow as pa
 from ibis.expr.types import Table, Value
 
 from features.engine import keep
 from features.errors import InputError
 from models.abuse.addresses import door_keys
-from models.abuse.identifiers import device_key, ip_block, ip_key
+from models.abuse.identifiers import both_keys, device_key
 from models.abuse.marks import DAY
 
 RAW = {"raw_device": "device_id", "raw_ip": "ip", "raw_address": "address"}
@@ -32,9 +33,9 @@ _FULL_WINDOW = 4  # different days of activity after which an account counts as 
 class Shop:
     """One shop before a moment; every ``us`` is microseconds since 1970, every key null where nothing links.
 
-    ``users`` (user_id, us, phone, identity) · ``touches`` (user_id, us, device, ip, block, address): one line per user,
-    value and day · ``claims`` (…, template, coupon_id, cents) · ``orders`` (…, order_id, goods, discount, merchant, pieces) ·
-    ``acts`` (user_id, us, views, cancels): one line per user and hour · ``verdicts`` (user_id, us, abusive) or None.
+    ``users`` (user_id, us, phone, identity) · ``touches`` (user_id, us, device, ip, block, address): one line per
+    user, value and day · ``claims`` (…, template, coupon_id, cents) · ``orders`` (…, order_id, goods, discount,
+    merchant, pieces) · ``acts`` (user_id, us, views, cancels): one line per user and hour · ``verdicts`` (user_id, us, abusive) or None.
     """
 
     con: Any
@@ -64,8 +65,12 @@ def shop_before(con: Any, tables: Mapping[str, Table], as_of: datetime | None) -
     }
     raw = {name: keep(con, f"raw_{name}", table) for name, table in raw.items()}
     keyed = _with_keys(con, raw)
-    acts = keyed["events"].group_by("user_id", hour=keyed["events"].us // (DAY // 24)).aggregate(
-        us=keyed["events"].us.min(), views=keyed["events"].views.sum(), cancels=keyed["events"].cancels.sum()
+    acts = (
+        keyed["events"]
+        .group_by("user_id", hour=keyed["events"].us // (DAY // 24))
+        .aggregate(
+            us=keyed["events"].us.min(), views=keyed["events"].views.sum(), cancels=keyed["events"].cancels.sum()
+        )
     )
     claims, orders = keyed["coupons"], keyed["orders"]
     seen = ibis.union(*(keyed[name].select("user_id", "us", *KEYS) for name in ("coupons", "orders", "events")))
@@ -134,8 +139,10 @@ def _users(users: Table) -> Table:
         phone=_column(users, "phone_token", "string").nullif(""),
         identity=_column(users, "identity_token", "string").nullif(""),
     )
-    return rows.filter(rows.user_id.notnull()).group_by("user_id").aggregate(
-        us=rows.us.min(), phone=rows.phone.max(), identity=rows.identity.max()
+    return (
+        rows.filter(rows.user_id.notnull())
+        .group_by("user_id")
+        .aggregate(us=rows.us.min(), phone=rows.phone.max(), identity=rows.identity.max())
     )
 
 
@@ -214,21 +221,21 @@ def _verdicts(con: Any, verdicts: Table | None, limit: int | None) -> Table | No
 
 def _with_keys(con: Any, raw: Mapping[str, Table]) -> dict[str, Table]:
     """Raw identifiers replaced by linkable keys; each distinct value is normalised once, in the order of appearance."""
-    makers: dict[str, dict[str, Callable[[list[str]], list[str | None]]]] = {
-        "raw_device": {"device": lambda values: [device_key(v) for v in values]},
-        "raw_ip": {
-            "ip": lambda values: [ip_key(v) for v in values],
-            "block": lambda values: [ip_block(v) for v in values],
-        },
-        "raw_address": {"address": door_keys},
+    makers: dict[str, tuple[tuple[str, ...], Callable[[list[str]], list[Any]]]] = {
+        "raw_device": (("device",), lambda values: [(device_key(v),) for v in values]),
+        "raw_ip": (("ip", "block"), lambda values: [both_keys(v) for v in values]),
+        "raw_address": (("address",), lambda values: [(key,) for key in door_keys(values)]),
     }
     keyed = dict(raw)
-    for column, keys in makers.items():
+    for column, (names, make) in makers.items():
         values = ibis.union(*(t.select(value=t[column], us="us") for t in raw.values()))
         first = values.filter(values.value.notnull()).group_by("value").aggregate(us=values.us.min())
-        found = con.to_pandas(first.order_by(["us", "value"]))["value"].tolist()
-        frame = pd.DataFrame({column: found, **{key: make(found) for key, make in keys.items()}}).astype(object)
-        schema = ibis.schema(dict.fromkeys(frame.columns, "string"))
-        lookup = keep(con, f"keys_{column}", ibis.memtable(frame, schema=schema))
-        keyed = {name: t.left_join(lookup, column).drop(column, f"{column}_right") for name, t in keyed.items()}
+        found = con.to_pyarrow(first.order_by(["us", "value"]))["value"].to_pylist()
+        columns = zip(*make(found), strict=True) if found else [() for _ in names]
+        lookup = pa.table(
+            {column: pa.array(found, pa.string())}
+            | {name: pa.array(made, pa.string()) for name, made in zip(names, columns, strict=True)}
+        )
+        kept = keep(con, f"keys_{column}", ibis.memtable(lookup))
+        keyed = {name: t.left_join(kept, column).drop(column, f"{column}_right") for name, t in keyed.items()}
     return keyed

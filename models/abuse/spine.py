@@ -68,10 +68,7 @@ def _moments(shop: Shop) -> Table:
         goods=ibis.null("float64"),
         pieces=ibis.null("float64"),
     )
-    if shop.has_claims:
-        spent = shop.orders.filter(shop.orders.discount > 0)
-    else:
-        spent = shop.orders
+    spent = shop.orders.filter(shop.orders.discount > 0) if shop.has_claims else shop.orders
     orders = spent.select(
         *common,
         template=ibis.literal(""),
@@ -117,9 +114,9 @@ def _carried(shop: Shop, rows: Table) -> Table:
         last[f"last_{key}"] = packed.max().over(frame)
     known = both.mutate(**last).filter(lambda t: t.row.notnull()).select("row", *last)
     filled = rows.left_join(known, "row").drop("row_right")
-    return filled.mutate(
-        **{key: ibis.coalesce(filled[key], filled[f"last_{key}"].substr(20)) for key in KEYS}
-    ).drop(*last)
+    return filled.mutate(**{key: ibis.coalesce(filled[key], filled[f"last_{key}"].substr(20)) for key in KEYS}).drop(
+        *last
+    )
 
 
 def _history(shop: Shop, rows: Table) -> Table:
@@ -136,8 +133,10 @@ def _history(shop: Shop, rows: Table) -> Table:
     }
     names = list(marks)
     both = ibis.union(
-        *(m.select("key", "us", **{n: (m[n].cast("float64") if n == own else ibis.literal(0.0)) for n in names})
-          for own, m in marks.items())
+        *(
+            m.select("key", "us", **{n: (m[n].cast("float64") if n == own else ibis.literal(0.0)) for n in names})
+            for own, m in marks.items()
+        )
     )
     windows = {name: WINDOWS[name] for name in ("24h", "7d", "30d", "ever")}
     sums = sums_before(asks, both, names, windows)
@@ -157,9 +156,7 @@ def _novelty(shop: Shop, rows: Table) -> Table:
         counts = sums_before(asks, marks, ["n"], {"24h": DAY, "ever": None}).rename(
             {f"{plural}_24h": "n_24h", f"{plural}_ever": "n_ever"}
         )
-        here = rows.select("row", "us", "user_id", key=rows[kind]).join(
-            met.rename(first="us"), ["user_id", "key"]
-        )
+        here = rows.select("row", "us", "user_id", key=rows[kind]).join(met.rename(first="us"), ["user_id", "key"])
         age = here.filter(here.first < here.us).select("row", **{f"hours_on_{kind}": (here.us - here.first) / HOUR})
         parts = parts.left_join(counts, "row").drop("row_right").left_join(age, "row").drop("row_right")
         seen[kind] = plural

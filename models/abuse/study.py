@@ -75,9 +75,8 @@ class Study:
 
     @property
     def cut(self) -> int:
-        """Rows that train; rows at the same instant stay together on the training side."""
-        us = self.log["us"].to_numpy()
-        return int(np.searchsorted(us, us[int(self.spec.split * len(us))], side="left"))
+        """How many rows train: the earliest."""
+        return int(self.spec.split * len(self.log))
 
 
 def load_study(data: Path, spec: StudySpec) -> Study:
@@ -89,7 +88,9 @@ def load_study(data: Path, spec: StudySpec) -> Study:
         column = getattr(spec, field)
         if column is not None and column not in raw.columns:
             raise InputError(f"spec.{field}", column, "one of the columns: " + ", ".join(map(str, raw.columns)))
-    log = pd.DataFrame({"user_id": raw[spec.user].astype("string").astype(object), "us": _micros(raw, spec.time, "time")})
+    log = pd.DataFrame(
+        {"user_id": raw[spec.user].astype("string").astype(object), "us": _micros(raw, spec.time, "time")}
+    )
     log["registered"] = _micros(raw, spec.registered, "registered") if spec.registered else log["us"]
     log["amount"] = pd.to_numeric(raw[spec.amount], errors="coerce") if spec.amount else np.nan
     if spec.label:
@@ -98,6 +99,8 @@ def load_study(data: Path, spec: StudySpec) -> Study:
         column = getattr(spec, kind)
         log[f"raw_{kind}"] = raw[column].astype("string").astype(object) if column else None
     log = log[log["user_id"].notna()].sort_values("us", kind="stable", ignore_index=True)
+    # A coarse clock gives many rows one time; a running shop saw them one after another, in the order of the file.
+    log["us"] = log["us"] + log.groupby("us").cumcount()
     makers = {"device": device_key, "ip": ip_key, "phone": device_key}
     for kind in KINDS:
         values = log.pop(f"raw_{kind}")
@@ -142,12 +145,8 @@ def link_features(study: Study, past_labels: bool = False) -> pd.DataFrame:
 
 
 def seven_day_rule(study: Study, days: float | None = 7.0, kind: str = "device") -> NDArray[np.float64]:
-    """Other accounts on the row's device in the last days (None: ever), in stream order: 1 where there is one.
-
-    In stream order rows of one instant are seen one after another, as a running shop sees them.
-    """
-    log = study.log[["us", "user_id", kind]].copy()
-    log["us"] = log["us"] + log.groupby("us").cumcount()
+    """1 where another account was on the row's device in the last days (None: ever), else 0."""
+    log = study.log[["us", "user_id", kind]]
     seen: dict[str, dict[str, int]] = {}
     found = np.zeros(len(log))
     reach = np.inf if days is None else days * DAY
@@ -196,7 +195,11 @@ def _read(data: Path) -> pd.DataFrame:
     if not data.is_file():
         raise InputError("data", str(data), "a CSV or Parquet file")
     try:
-        return pd.read_parquet(data) if data.suffix == ".parquet" else pd.read_csv(data, encoding="utf-8", low_memory=False)
+        return (
+            pd.read_parquet(data)
+            if data.suffix == ".parquet"
+            else pd.read_csv(data, encoding="utf-8", low_memory=False)
+        )
     except UnicodeDecodeError as error:
         raise InputError("data", data.name, f"UTF-8 text (byte {error.start} is not)") from error
     except pd.errors.EmptyDataError as error:
@@ -211,7 +214,9 @@ def _micros(raw: pd.DataFrame, column: str, field: str) -> pd.Series:
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"spec.{field}", column, f"a column of times ({error})") from error
     if times.isna().any():
-        raise InputError(f"spec.{field}", f"{int(times.isna().sum())} rows of {column} without a time", "a time in every row")
+        raise InputError(
+            f"spec.{field}", f"{int(times.isna().sum())} rows of {column} without a time", "a time in every row"
+        )
     return times.dt.tz_localize(None).astype("datetime64[us]").astype("int64")
 
 
@@ -226,4 +231,3 @@ def _labels(column: pd.Series) -> pd.Series:
 def _schema(log: pd.DataFrame) -> Any:
     types = {"row": "int64", "us": "int64", "registered": "int64", "amount": "float64", "label": "float64"}
     return ibis.schema({name: types.get(name, "string") for name in log.columns})
-

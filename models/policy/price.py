@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
+LARGEST = 1e12  # cents: more than any shop's turnover, and far from where float64 loses cents
+SMALLEST = 1e-100
+
 
 @dataclass(frozen=True)
 class Price:
@@ -41,17 +44,24 @@ class Price:
 
 
 def matrix(field: str, array: ArrayLike) -> Floats:
-    """The array as a finite float64 matrix (n users, K offers); :class:`InputError` otherwise."""
+    """The array as a float64 matrix (n users, K offers) of sizes up to ``LARGEST``; :class:`InputError` otherwise.
+
+    Sizes below ``SMALLEST`` become zero: their ratios would leave the range of float64.
+    """
     try:
         checked = np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(field, array, "numbers of shape (users, offers)") from error
     if checked.ndim != 2 or checked.shape[1] == 0:
         raise InputError(field, checked.shape, "shape (users, offers) with at least the offer none")
-    if not np.isfinite(checked).all():
-        row, column = np.argwhere(~np.isfinite(checked))[0]
-        raise InputError(f"{field}[{row}, {column}]", float(checked[row, column]), "a finite number")
-    return checked
+    size = np.abs(checked)
+    fits = size <= LARGEST  # false for NaN too
+    if not fits.all():
+        row, column = np.argwhere(~fits)[0]
+        wanted = f"a finite number of at most {LARGEST:g} in size"
+        raise InputError(f"{field}[{row}, {column}]", float(checked[row, column]), wanted)
+    vanishing = (size < SMALLEST) & (size > 0)
+    return np.where(vanishing, 0.0, checked) if vanishing.any() else checked
 
 
 def mask(field: str, array: ArrayLike | None, shape: tuple[int, ...]) -> Bools | None:

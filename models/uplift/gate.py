@@ -73,12 +73,12 @@ class Verdict:
 
 
 def judge_candidate(
-    train: Trial, held_out: Trial, candidate: Effects, champion: Effects | None, budget_share: float = 0.3
+    train: Trial, held_out: Trial, candidate: Effects, champion: Effects | None, budget_share: float = 0.5
 ) -> Verdict:
     """Value the policies on ``held_out``; baselines learn on ``train`` only.
 
     ``candidate`` and ``champion`` are effects on the held-out rows in the trial's order of arms. ``budget_share``: the
-    budget as a share of what the candidate expects the best single arm to cost when everybody gets it.
+    budget as a share of what the candidate would expect to spend if money were no object.
     """
     if not 0 < budget_share <= 1:
         raise InputError("budget_share", budget_share, "a share in (0, 1]")
@@ -87,14 +87,16 @@ def judge_candidate(
     best = int(np.argmax(average)) + 1
     expected, n = linear.expected(held_out.X), len(held_out)
     cost = np.maximum(candidate.cost, 0.0)
-    budget = budget_share * float(cost[:, best].sum())
+    unlimited = float((_allocated(candidate, np.inf) * cost).sum())
+    budget = budget_share * unlimited
     targets = {CANDIDATE: _allocated(candidate, budget)}
     if champion is not None:
         targets[CHAMPION] = _allocated(champion, budget)
     K = len(held_out.arms)
     targets[NO_ONE] = _all(0, n, K)
     targets[RESPONSE] = _ranked(expected[:, best], cost[:, best], best, budget, K)
-    targets[SHARE] = (1 - budget_share) * _all(0, n, K) + budget_share * _all(best, n, K)
+    share = min(1.0, budget / max(float(cost[:, best].sum()), 1e-9))
+    targets[SHARE] = (1 - share) * _all(0, n, K) + share * _all(best, n, K)
     targets[SINGLE] = _all(best, n, K)
     targets[RANDOM] = np.full((n, K), 1 / K)
     standings = _standings(held_out, targets, expected, cost)
@@ -134,7 +136,8 @@ def _decide(standings: tuple[Standing, ...], trial: Trial, best: int, budget: fl
 
 
 def _allocated(effects: Effects, budget: float) -> Matrix:
-    chosen = allocate(effects.profit, np.maximum(effects.cost, 0.0), budget).offer
+    cost = np.maximum(effects.cost, 0.0)
+    chosen = allocate(effects.profit, cost, min(budget, float(cost.sum()))).offer
     target: Matrix = np.eye(len(effects.arms))[chosen]
     return target
 

@@ -22,11 +22,12 @@ NAMES: dict[str, Text] = {
 
 def gate_report(verdict: Verdict, bundle: Bundle, trained_until: datetime) -> Report:
     """Build the page and its flat figures."""
+    moment = f"{trained_until:%Y-%m-%d %H:%M}"
     report = Report(
         Words("Uplift model: training and gate", "增量模型：训练与准入"),
         subtitle=Words(
-            f"Learnt from decisions before {trained_until:%Y-%m-%d %H:%M} UTC, judged on {verdict.decisions:,} later ones",
-            f"使用 {trained_until:%Y-%m-%d %H:%M} UTC 之前的决策训练，在其后 {verdict.decisions:,} 条决策上评判",
+            f"Learnt from decisions before {moment} UTC, judged on {verdict.decisions:,} later ones",
+            f"使用 {moment} UTC 之前的决策训练，在其后 {verdict.decisions:,} 条决策上评判",
         ),
     )
     state = Words("Promoted", "已晋升") if verdict.passes else Words("Not promoted", "未晋升")
@@ -64,7 +65,8 @@ def gate_report(verdict: Verdict, bundle: Bundle, trained_until: datetime) -> Re
             "Size of each final model, chosen out of fold; one leaf is the average effect",
             "各最终模型的规模（折外选择）；1 片叶子即平均效应",
         ),
-        [Words("model", "模型"), Words("leaves", "叶子数"), Words("shrinkage", "收缩"), Words("evidence (t)", "证据（t 值）")],
+        [Words("model", "模型"), Words("leaves", "叶子数"), Words("shrinkage", "收缩"),
+         Words("evidence (t)", "证据（t 值）")],
         [
             [name, choice.trees.leaves, choice.shrinkage, max(choice.evidence, default=0.0)]
             for name, choice in bundle.choices().items()

@@ -63,7 +63,7 @@ def prefixes(score: ArrayLike, treatment: ArrayLike, outcome: ArrayLike) -> Pref
             raise InputError(name, values[~np.isfinite(values)][0].item(), "finite numbers")
     if not np.isin(t, (0.0, 1.0)).all():
         raise InputError("treatment", t[~np.isin(t, (0.0, 1.0))][0].item(), "0 for control or 1 for treated")
-    if t.min(initial=1.0) == t.max(initial=0.0):
+    if not len(t) or t.min() == t.max():
         raise InputError("treatment", f"{len(t)} rows of one group", "treated and control rows")
     # Sorting ties by their other values makes even the rounding of the sums independent of the row order.
     order = np.lexsort((y, t, -s))
@@ -98,7 +98,7 @@ def sklift_qini(score: ArrayLike, treatment: ArrayLike, outcome: ArrayLike, nega
     if negative_effect:
         perfect = qini_curve(y * t - y * (1 - t), t, y)
     else:
-        gained = float(y[t == 1].sum() - y[t == 0].sum() * (t == 1).sum() / (t == 0).sum())
+        gained = float(curve.y[-1])
         perfect = Curve(np.array([0.0, gained, len(y)]), np.array([0.0, gained, gained]))
     return _share(curve.area_over_chord(), perfect.area_over_chord())
 
@@ -159,7 +159,7 @@ def causalml_auuc(score: ArrayLike, treatment: ArrayLike, outcome: ArrayLike, no
 
 
 def causalml_qini(score: ArrayLike, treatment: ArrayLike, outcome: ArrayLike, normalize: bool = True) -> float:
-    """causalml's ``qini_score``: mean over rows of q = YT - YC nT / nC less the straight line; normalised by the last."""
+    """causalml's ``qini_score``: mean over rows of q = YT - YC nT / nC less the chord; normalised by the last q."""
     p = prefixes(score, treatment, outcome)
     with np.errstate(invalid="ignore"):
         q = p.y_treated - p.y_control * p.n_treated / p.n_control

@@ -16,6 +16,7 @@ cluster: household        # optional: units that were randomised together
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -128,7 +129,9 @@ class TrialSpec:
         if self.unit is not None:
             repeated = frame[self.unit][frame[self.unit].duplicated()]
             if len(repeated):
-                raise InputError("unit", repeated.iloc[0], f"unique ids in {self.unit!r} ({len(repeated)} repeated)")
+                raise InputError(
+                    "unit", str(repeated.iloc[0]), f"unique ids in {self.unit!r} ({len(repeated)} repeated)"
+                )
 
     def _arms(self, labels: pd.Series) -> tuple[str, ...]:
         found = set(labels)
@@ -210,9 +213,11 @@ def _finite(expression: Expression, frame: pd.DataFrame, field: str) -> NDArray[
 
 def _times(frame: pd.DataFrame, column: str) -> NDArray[np.datetime64]:
     try:
-        times = pd.to_datetime(frame[column], utc=True)
+        if pd.api.types.is_numeric_dtype(frame[column]):
+            raise ValueError("numbers")
+        times = pd.to_datetime(frame[column], utc=True, format="ISO8601")
     except (ValueError, TypeError) as error:
-        raise InputError("time", column, f"a column of times ({error})") from error
+        raise InputError("time", column, f"a column of times as in ISO 8601 ({error})") from error
     if times.isna().any():
         raise InputError("time", f"{int(times.isna().sum())} empty rows in {column!r}", "a time for every unit")
     result: NDArray[np.datetime64] = times.dt.tz_localize(None).to_numpy("datetime64[us]")
@@ -248,6 +253,9 @@ def _names(content: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
 def _outcomes(value: object) -> dict[str, Expression]:
     if not isinstance(value, Mapping):
         raise InputError("outcomes", value, "a mapping from a name to a column or arithmetic")
+    for name in value:
+        if not re.fullmatch(r"\w+", str(name)) or name in ("value", "cost"):
+            raise InputError("outcomes", name, "names of letters, digits and _ other than value and cost")
     return {str(name): parse(_scalar(text, f"outcomes.{name}"), f"outcomes.{name}") for name, text in value.items()}
 
 

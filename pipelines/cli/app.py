@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 
 from features.errors import InputError
-from pipelines.cli.console import progress, say
+from pipelines.cli.console import progress, say, wait_for_interrupt
+from pipelines.runtime import prepare
+from serving.settings import load_settings
 
 app = typer.Typer(
     name="fairdeal",
@@ -56,13 +58,19 @@ def demo(
     language: Lang = Language.EN,
 ) -> None:
     """Simulate a shop, train, choose, serve a day of shoppers over HTTP, catch abusers, report what it earned."""
+    from contextlib import ExitStack
+
     from pipelines.demo import run_demo
 
-    with progress() as step:
-        report = run_demo(users=users, days=days, seed=seed, language=language.value, progress=step)
-    say(report.summary())
-    if serve:
-        report.serve(say)
+    with ExitStack() as stack:
+        with progress() as step:
+            finished = run_demo(stack, users, days, seed, language.value, step)
+        say(finished.summary())
+        if serve:
+            for role, link in finished.links.items():
+                say(f"{role:<18} {link}")
+            say("Ctrl-C stops the apps")
+            wait_for_interrupt()
 
 
 @app.command()
@@ -84,12 +92,11 @@ def simulate(
 def ingest(source: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of Parquet or CSV tables.")]) -> None:
     """Check every row of a folder of tables; keep the good ones, put the others aside with reasons."""
     from features.ingest import ingest_folder
-    from serving.settings import load_settings
 
     settings = load_settings()
     with progress() as step:
         report = ingest_folder(source, settings.tables, settings.rejected, progress=step)
-    say(report.summary())
+    say("\n".join(report.lines()))
 
 
 @app.command()
@@ -105,7 +112,9 @@ def trial(
     from pipelines.run_trial import run_trial
 
     with progress() as step:
-        report = run_trial(data, spec, out, splits=splits, seed=seed, language=language.value, progress=step)
+        report = run_trial(
+            data, spec, out, splits, seed, language.value, lambda done, of: step("judge repeated splits", done / of)
+        )
     say(f"report: {report}")
 
 
@@ -131,11 +140,12 @@ def flag_abuse(
     as_of: Annotated[str | None, typer.Option(help="Use only what was known before this time (ISO 8601).")] = None,
 ) -> None:
     """Score every user of a folder of tables for coupon abuse, with reasons."""
+    prepare(load_settings())
     from pipelines.flag_abuse import flag_abuse as flag
 
     with progress() as step:
-        report = flag(tables, out, as_of=_moment("as-of", as_of), progress=step)
-    say(report.summary())
+        report = flag(tables, out, _moment("as-of", as_of), step, key=load_settings().risk.key)
+    say(str(report))
 
 
 @app.command()
@@ -166,9 +176,8 @@ def schedule() -> None:
 def serve(which: Annotated[App | None, typer.Argument(help="One app; all three when left out.")] = None) -> None:
     """Run the scoring service, the coupon service and the console, side by side."""
     from serving.app import serve as run_apps
-    from serving.settings import load_settings
 
-    run_apps(load_settings(), [which.value] if which else [name.value for name in App])
+    run_apps(load_settings(), which.value if which else None)
 
 
 @ledger.command("verify")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
+from runpy import run_path
 
 from rich.table import Table
 
@@ -40,10 +40,5 @@ def run_benchmarks(name: str, as_json: bool) -> None:
 
 
 def _load(stem: str, path: Path) -> Callable[[], dict[str, float]]:
-    spec = importlib.util.spec_from_file_location(f"fairdeal_bench_{stem}", path)
-    if spec is None or spec.loader is None:
-        raise InputError("bench", str(path), "an importable Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    run: Callable[[], dict[str, float]] = module.run
+    run: Callable[[], dict[str, float]] = run_path(str(path), run_name=f"bench_{stem}")["run"]
     return run

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -42,3 +43,9 @@ def progress() -> Iterator[Step]:
 
     with bars:
         yield step
+
+
+def wait_for_interrupt() -> None:
+    """Return when the person presses Ctrl-C."""
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()

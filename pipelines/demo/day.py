@@ -21,7 +21,7 @@ AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Order:
-    """What an order brought: the discount it carries and the margin before it; ``kept`` unless cancelled or returned."""
+    """What an order brought: the discount it carries and the margin before it; not ``kept`` when undone."""
 
     order_id: str
     placed_at: datetime
@@ -41,10 +41,11 @@ class Order:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One visit from trigger to order; ``decision`` is the service's answer, ``coupon_id`` what was claimed."""
+    """One visit from trigger to order; ``decision`` is the service's answer (none at a registration: a newcomer claims
+    the welcome coupon without being asked), ``coupon_id`` what was claimed."""
 
     visit: Visit
-    decision: Answer
+    decision: Answer | None
     offer: str
     coupon_id: str | None
     withheld: bool
@@ -80,11 +81,12 @@ async def live_a_day(
 async def _visit(client: ShopClient, shoppers: Shoppers, visit: Visit, campaign_id: str) -> Outcome:
     name = f"{visit.user_id}:{visit.at:%Y%m%dT%H%M%S}"
     who = {"user_id": visit.user_id, "device_id": visit.device_id, "ip": visit.ip, "address": visit.address}
-    trigger = {**who, "trigger": visit.trigger, "campaign_id": campaign_id}
-    decision = await client.insist("issuance", "/v1/triggers", f"{name}:trigger", trigger)
+    decision: Answer | None = None
     if visit.trigger == "registered":
         offer, claim = NEWCOMER, {**who, "template_id": NEWCOMER}
     else:
+        trigger = {**who, "trigger": visit.trigger, "campaign_id": campaign_id}
+        decision = await client.insist("issuance", "/v1/triggers", f"{name}:trigger", trigger)
         offer, claim = decision["offer"], {**who, "decision_id": decision["decision_id"]}
     coupon, withheld = None, False
     if offer != "none":

@@ -5,13 +5,16 @@ time is Asia/Shanghai; the tables hold UTC. One idea per module:
 
 calendar, catalogue, offers    when, what and with which coupons the shop sells
 population, network, addresses who the users are and from where they come
+newcomers, stage               the first days of an account, and who may be cast for a scene
 lookalikes, attacks            innocents who look like rings, and rings
 baskets, response              what a user buys, and how a coupon changes that (the truth)
-behaviour, trial, purchases    visits, the randomised coupon trial, orders and their money
+behaviour, trial, organic      visits, the randomised coupon trial, purchases outside it
+purchases, scripted, rows      orders and their money, orders by plan, rows of the tables
 verdicts, truth, writer        what reviewers know, what only we know, and files
-live                           the same users on a further day, for playing against the running apps
+world, play                    the shop before anybody visits, and the period played block by block
+live, guests                   the same users and new ones on a further day, for playing against the running apps
 """
 
-from pipelines.shop.simulate import simulate
+from pipelines.shop.play import simulate
 
 __all__ = ["simulate"]

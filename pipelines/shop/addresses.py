@@ -108,6 +108,9 @@ def _chinese_bare(text: str, _: np.random.Generator) -> str:
 
 
 def _chinese_dashes(text: str, _: np.random.Generator) -> str:
+    before, unit, _rest = text.partition("单元")
+    if unit and not before[-1:].isdigit():
+        return text  # nobody writes 3-二-501
     return text.replace("幢", "-").replace("单元", "-").replace("室", "")
 
 

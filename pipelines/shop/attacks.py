@@ -17,11 +17,11 @@ from pipelines.shop.addresses import Place
 from pipelines.shop.baskets import LINES
 from pipelines.shop.calendar import DAY, HOUR, MINUTE, SECOND
 from pipelines.shop.catalogue import Catalogue
-from pipelines.shop.lookalikes import Stage
 from pipelines.shop.offers import PUBLIC
 from pipelines.shop.population import Population
 from pipelines.shop.purchases import KEPT, REFUNDED
 from pipelines.shop.seeds import Ints
+from pipelines.shop.stage import Stage
 
 SHARE = 0.007
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.tables import TABLES, OneOf
+from features.contract import OneOf
+from features.tables import TABLES
 from pipelines.shop.calendar import DAY, HOUR, MINUTE, SECOND, Calendar, draw_hours
 from pipelines.shop.catalogue import Catalogue
 from pipelines.shop.network import Network

@@ -15,7 +15,7 @@ from pipelines.shop.calendar import MINUTE, SECOND
 from pipelines.shop.lookalikes import LOOK_ALIKES
 from pipelines.shop.network import KIOSK, TERMINALS, device_texts, ip_texts
 from pipelines.shop.seeds import Ints
-from pipelines.shop.simulate import Shop
+from pipelines.shop.world import Shop
 
 _GATEWAY, _KIOSK = LOOK_ALIKES[0], LOOK_ALIKES[6]
 

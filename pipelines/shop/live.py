@@ -24,7 +24,7 @@ from pipelines.shop.offers import TEMPLATES
 from pipelines.shop.population import TYPES
 from pipelines.shop.response import respond
 from pipelines.shop.seeds import Floats, Ints, stream
-from pipelines.shop.simulate import BLOCK, Shop
+from pipelines.shop.world import BLOCK, Shop
 from pipelines.shop.writer import MARK
 
 CHOICES = ("none", *(template.template_id for template in TEMPLATES))

@@ -8,48 +8,14 @@ L7 store kiosk, L8 flash sale, L9 fingerprint collision of one phone model, L10 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from pipelines.shop.addresses import Place, respell, write
-from pipelines.shop.calendar import DAY, MINUTE, SECOND, Calendar
-from pipelines.shop.network import KIOSK, NEVER, Network
-from pipelines.shop.newcomers import Newcomers
-from pipelines.shop.population import Population
+from pipelines.shop.calendar import DAY, MINUTE, SECOND
+from pipelines.shop.network import KIOSK, NEVER
 from pipelines.shop.seeds import Ints
-
-CLAIMING = 0.85
-
-
-@dataclass
-class Stage:
-    """What a scene is played with; ``free`` are users without a part yet, in random order."""
-
-    people: Population
-    network: Network
-    newcomers: Newcomers
-    calendar: Calendar
-    rng: np.random.Generator
-    free: Ints
-
-    def cast(self, count: int) -> Ints:
-        """Take so many users who have no part."""
-        taken, self.free = self.free[:count], self.free[count:]
-        return taken
-
-    def moments(self, count: int, low: float = 0.02, high: float = 0.97) -> Ints:
-        """Random moments of the period."""
-        span = self.calendar.days * DAY
-        return self.calendar.begin + (self.rng.uniform(low, high, count) * span).astype(np.int64)
-
-    def arrive(self, members: Ints, at: Ints, claiming: float = CLAIMING) -> None:
-        self.newcomers.arrive(self.people, self.network, members, at, claiming, self.rng)
-
-    def some(self, members: Ints, share: float) -> Ints:
-        """About that share of the members, at least one."""
-        picked = members[self.rng.random(len(members)) < share]
-        return picked if len(picked) else members[:1]
+from pipelines.shop.stage import Stage
 
 
 def plant_lookalikes(stage: Stage) -> None:

@@ -59,15 +59,15 @@ def problem(code: str, errors: list[dict[str, str]] | None = None, headers: dict
 
 def problem_response(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     document = {"type": f"/problems/{body['code']}", "title": body["code"].replace("_", " "), "status": status, **body}
-    return Response(orjson.dumps(document), status, headers, MEDIA_TYPE)
+    return Response(orjson.dumps(document, option=orjson.OPT_SORT_KEYS), status, headers, MEDIA_TYPE)
 
 
 def answer_response(answer: Answer) -> Response:
-    """A command's answer; refusals become problem documents."""
+    """A command's answer; refusals become problem documents. Keys are sorted, so that a replay is equal to the byte."""
     headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
     if answer.status >= 400:
         return problem_response(answer.status, answer.body, headers)
-    return Response(orjson.dumps(answer.body), answer.status, headers, "application/json")
+    return Response(orjson.dumps(answer.body, option=orjson.OPT_SORT_KEYS), answer.status, headers, "application/json")
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -81,7 +81,7 @@ def add_problem_handlers(app: FastAPI) -> None:
         found = error.errors()
         if any(item["type"] == "json_invalid" for item in found):
             return problem("malformed_json")
-        return problem("invalid_request", [{"field": _where(item), "expected": item["msg"]} for item in found[:20]])
+        return problem("invalid_request", [{"field": _where(item), "expected": _expected(item)} for item in found[:20]])
 
     @app.exception_handler(InvalidError)
     async def _invalid(_: Request, error: InvalidError) -> Response:
@@ -112,10 +112,15 @@ def add_problem_handlers(app: FastAPI) -> None:
         return problem("internal")
 
 
+def _expected(item: Any) -> str:
+    """What should have been there; the one message that repeats what was sent is said differently."""
+    if item["type"] == "union_tag_invalid":
+        return f"kind is one of: {item['ctx']['expected_tags']}"
+    return str(item["msg"])
+
+
 def _where(item: Any) -> str:
     """The path of a field without anything that the sender chose (names of extra fields, keys of mappings)."""
     path = [part for part in item["loc"] if part not in ("body", "query", "path", "header")]
-    if item["type"] == "extra_forbidden":
-        path = [*path[:-1], "(extra field)"]
     shown = [str(part) if isinstance(part, int) or _FIELD.fullmatch(str(part)) else "…" for part in path]
-    return ".".join(shown) if item["type"] != "extra_forbidden" else ".".join([*shown[:-1], "(extra field)"])
+    return ".".join([*shown[:-1], "(extra field)"] if item["type"] == "extra_forbidden" else shown)

@@ -53,6 +53,7 @@ def build(store: Store, keys: KeyRing, currency: str, language: str = "en") -> F
     app.add_api_route("/language", pages.switch, methods=["GET"])
     app.add_api_route("/cases/{case_id}", pages.judge, methods=["POST"])
     app.add_api_route("/style.css", pages.style, methods=["GET"])
+    app.add_api_route("/favicon.ico", pages.no_icon, methods=["GET"])
     add_problem_handlers(app)
     add_plumbing(app, dict, CollectorRegistry())
     app.add_middleware(_Headers)
@@ -142,6 +143,9 @@ class _Pages:
 
     async def style(self) -> Response:
         return Response((_FOLDER / "style.css").read_bytes(), media_type="text/css")
+
+    async def no_icon(self) -> Response:
+        return Response(status_code=204)
 
     async def _checked_form(self, request: Request) -> tuple[str, Mapping[str, str]]:
         """The reviewer and the form of a POST that came from our own page."""

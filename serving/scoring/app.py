@@ -72,7 +72,8 @@ def build(holder: Holder, features: FeatureReader, standings: Standings, keys: K
 
 
 def _missing(holder: Holder) -> dict[str, Any]:
-    return {} if holder.current.can_decide else {"models": "a champion of uplift and of policy"}
+    missing = {} if holder.current.can_decide else {"models": "a champion of uplift and of policy"}
+    return missing if holder.features_ready else {**missing, "features": holder.refused.get("features", "not read yet")}
 
 
 @router.post("/decisions", response_model=None, responses={200: {"model": Decision}}, tags=["scoring"])

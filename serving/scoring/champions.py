@@ -43,23 +43,40 @@ class Champions:
 
 
 class Holder:
-    """Holds the champions and swaps them when an alias moves. ``refresh`` may be slow: call it in a thread."""
+    """Holds the champions and swaps them when an alias moves. ``refresh`` may be slow: call it in a thread.
+
+    ``refused`` says why something is not in use: a model by its name, or the feature store as ``features``.
+    """
 
     def __init__(self, source: ModelSource, features: FeatureReader) -> None:
         self._source = source
         self._features = features
         self._turn = threading.Lock()
         self.current = Champions()
+        self.features_ready = False
         self.refused: dict[str, str] = {}
 
     def refresh(self) -> Champions:
         """Ask each alias for its version and swap what changed; the uplift model and its policy move together."""
         with self._turn:
+            self._check_features()
             fresh = self.current
             for name in NAMES:
                 fresh = self._refreshed(fresh, name)
             self.current = fresh
             return fresh
+
+    def _check_features(self) -> None:
+        """Once they have been seen to be there, the features stay usable: materialising replaces rows, not columns."""
+        if self.features_ready:
+            return
+        try:
+            self._features.check()
+            self.features_ready = True
+            self.refused.pop("features", None)
+        except RuntimeError as error:
+            self.refused["features"] = str(error)
+            log.warning("features not ready", error=str(error))
 
     def _refreshed(self, champions: Champions, name: str) -> Champions:
         version = self._source.version(name)

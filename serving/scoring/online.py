@@ -17,6 +17,12 @@ class FeastFeatures:
     def __init__(self, online: OnlineFeatures) -> None:
         self._online = online
 
+    def check(self) -> None:
+        """Raise unless the store holds these definitions; also opens what the first read would have to wait for."""
+        self._online.check()
+        for group in GROUPS:
+            self._online.read(group, "warm-up")
+
     def names(self, group: str) -> tuple[str, ...]:
         return GROUPS[group].names
 

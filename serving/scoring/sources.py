@@ -26,8 +26,12 @@ class Row(Protocol):
 
 
 class FeatureReader(Protocol):
-    """Online features; an unknown key is answered with a row that is not ``known``."""
+    """Online features; an unknown key is answered with a row that is not ``known``.
 
+    ``check`` raises a ``RuntimeError`` when the store cannot serve the groups' columns.
+    """
+
+    def check(self) -> None: ...
     def names(self, group: str) -> tuple[str, ...]: ...
     def read_many(self, group: str, keys: Sequence[str]) -> Sequence[Row]: ...
 

@@ -40,9 +40,9 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def run(large: int = LARGE, seed: int = 0) -> dict[str, float]:
+def run(small: int = SMALL, large: int = LARGE, seed: int = 0) -> dict[str, float]:
     """Flat figures; times are medians of repeats that alternate between the two programs."""
-    value, cost, budget = shop(SMALL, seed)
+    value, cost, budget = shop(small, seed)
     ours: dict[str, list[float]] = {"own": [], "lp": [], "milp": []}
     bound = best = 0.0
     for _ in range(REPEATS):
@@ -51,7 +51,7 @@ def run(large: int = LARGE, seed: int = 0) -> dict[str, float]:
         ours["lp"].append(seconds(lp.run))
         ours["milp"].append(seconds(milp.run))
         bound, best = -lp.getInfo().objective_function_value, -milp.getInfo().objective_function_value
-    small = allocate(value, cost, budget)
+    few = allocate(value, cost, budget)
     own, lp_seconds, milp_seconds = (median(ours[name]) for name in ("own", "lp", "milp"))
 
     value, cost, budget = shop(large, seed + 1)
@@ -61,14 +61,15 @@ def run(large: int = LARGE, seed: int = 0) -> dict[str, float]:
     policy = Policy(("none", "a", "b", "c", "d"), found.rule, 0.05, 0.05, "salt")
     names = [f"u{number}" for number in range(large)]
     return {
-        "allocation_10k_seconds": own,
-        "allocation_10k_highs_lp_seconds": lp_seconds,
-        "allocation_10k_highs_milp_seconds": milp_seconds,
-        "allocation_10k_times_faster_than_highs_lp": lp_seconds / own,
-        "allocation_10k_times_faster_than_highs_milp": milp_seconds / own,
-        "allocation_10k_bound_minus_highs_relative": (small.bound - bound) / bound,
-        "allocation_10k_value_over_highs_milp": small.value / best,
-        "allocation_10k_gap": small.gap,
+        "allocation_small_users": float(small),
+        "allocation_small_seconds": own,
+        "allocation_small_highs_lp_seconds": lp_seconds,
+        "allocation_small_highs_milp_seconds": milp_seconds,
+        "allocation_small_times_faster_than_highs_lp": lp_seconds / own,
+        "allocation_small_times_faster_than_highs_milp": milp_seconds / own,
+        "allocation_small_bound_minus_highs_relative": (few.bound - bound) / bound,
+        "allocation_small_value_over_highs_milp": few.value / best,
+        "allocation_small_gap": few.gap,
         "allocation_large_users": float(large),
         "allocation_large_seconds": large_seconds,
         "allocation_large_gap": found.gap,

@@ -9,15 +9,15 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
-from oracles import features as oracle
-from oracles.small_shop import moments_of, small_shop
 
 from features.definition import Tables
 from features.engine import connect, tables_in
 from features.groups import GROUPS, compute
 from features.shop import prepare, vocabulary_of
+from oracles import features as oracle
+from oracles.small_shop import moments_of, small_shop
 
-SEEDS = (1, 2, 3)
+SEEDS = (1, 2)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_a_known_user_is_in_exactly_one_lifecycle_stage(con: Any) -> None:
 
 
 def test_extra_columns_and_repeated_rows_of_the_spine_stay(con: Any) -> None:
-    frames, tables = ready(con, 1)
+    _, tables = ready(con, 1)
     moment = pd.Timestamp("2026-05-01")
     spine = ibis.memtable(pd.DataFrame({"row": [1, 2, 3], "user_id": ["u1", "u1", "u2"], "as_of": [moment] * 3}))
     found = compute(GROUPS["identity"], tables, spine).execute().sort_values("row")

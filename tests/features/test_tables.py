@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracles.contract import failures
 
+from features.contract import Table
 from features.errors import InputError
-from features.tables import TABLES, Table, read_tables, validate
+from features.tables import TABLES, read_tables, validate
+from oracles.contract import failures
 
 DAY = datetime(2026, 4, 1, 12)
 

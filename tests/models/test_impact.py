@@ -6,6 +6,7 @@ import math
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features.errors import InputError
@@ -89,6 +90,23 @@ def test_by_hand_the_weighted_estimates_are_what_the_formulas_say() -> None:
     assert hajek.within_budget is None
     dr = incremental_profit(outcomes, "dr", [1, 2, 3, 4])
     assert dr.profit_cents == pytest.approx(observed - (1 + 2 + 3 + 4 + 4 * (4 - 2) + 2 * (2 - 4)))
+
+
+def test_outcomes_come_from_the_table_of_decision_outcomes() -> None:
+    frame = pd.DataFrame(
+        {
+            "user_id": ["a", "b", "c"],
+            "offer": ["flat_8", "none", "none"],
+            "propensity": [0.5, 0.25, 0.3],
+            "holdout": [False, False, True],
+            "value_cents": [10.0, 4.0, 1.0],
+            "cost_cents": [2.0, 0.0, 0.0],
+        }
+    )
+    outcomes = Outcomes.of(frame)
+    assert outcomes.offered.tolist() == [True, False, False]
+    assert outcomes.profit.tolist() == [8, 4, 1]
+    assert outcomes.users == 3
 
 
 def test_withheld_users_add_nothing_and_no_spread() -> None:

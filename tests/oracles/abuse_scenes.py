@@ -35,7 +35,9 @@ class Scene:
     def address(self) -> str:
         rng = self.rng
         road = ["Cedar", "Mill", "Harbour", "Station", "Orchard"][rng.integers(5)]
-        return f"{rng.integers(1, 400)} {road} Street, Unit {rng.integers(1, 90)}, Springfield {rng.integers(1000, 9999)}"
+        return (
+            f"{rng.integers(1, 400)} {road} Street, Unit {rng.integers(1, 90)}, Springfield {rng.integers(1000, 9999)}"
+        )
 
     def add(self, at: float, group: str, ring: str | None = None, abusive: bool = False) -> str:
         user = f"u{len(self.users):05d}"
@@ -48,17 +50,37 @@ class Scene:
             when = START + pd.Timedelta(days=at + i * 0.001)
             self.events.append((f"e{len(self.events)}", user, when, "view", "app", device, ip))
 
-    def claim(self, user: str, at: float, template: str, device: str | None, ip: str | None, address: str | None = None) -> str:
+    def claim(
+        self, user: str, at: float, template: str, device: str | None, ip: str | None, address: str | None = None
+    ) -> str:
         coupon = f"c{len(self.coupons):05d}"
         when = START + pd.Timedelta(days=at)
-        self.coupons.append((coupon, template, user, when, when, when + pd.Timedelta(days=14), "claimed", device, ip, address))
+        self.coupons.append(
+            (coupon, template, user, when, when, when + pd.Timedelta(days=14), "claimed", device, ip, address)
+        )
         return coupon
 
-    def order(self, user: str, at: float, discount: int, device: str | None, ip: str | None, address: str | None) -> None:
+    def order(
+        self, user: str, at: float, discount: int, device: str | None, ip: str | None, address: str | None
+    ) -> None:
         when = START + pd.Timedelta(days=at)
         goods = int(self.rng.integers(3000, 30000))
         self.orders.append(
-            (f"o{len(self.orders):05d}", user, when, when, "paid", goods, 0, discount, goods - discount, goods // 4, device, ip, address)
+            (
+                f"o{len(self.orders):05d}",
+                user,
+                when,
+                when,
+                "paid",
+                goods,
+                0,
+                discount,
+                goods - discount,
+                goods // 4,
+                device,
+                ip,
+                address,
+            )
         )
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -74,11 +96,12 @@ class Scene:
             "events": frame(self.events, "event_id user_id occurred_at kind terminal device_id ip"),
             "orders": frame(
                 self.orders,
-                "order_id user_id placed_at paid_at state goods_cents freight_cents discount_cents paid_cents margin_cents "
-                "device_id ip address",
+                "order_id user_id placed_at paid_at state goods_cents freight_cents discount_cents paid_cents "
+                "margin_cents device_id ip address",
             ),
             "coupons": frame(
-                self.coupons, "coupon_id template_id user_id claimed_at valid_from valid_until state device_id ip address"
+                self.coupons,
+                "coupon_id template_id user_id claimed_at valid_from valid_until state device_id ip address",
             ),
         }
 
@@ -86,7 +109,9 @@ class Scene:
         return pd.DataFrame(self.truth, columns=["user_id", "group", "ring", "abusive"])
 
 
-def scene(seed: int, honest: int = 1500, copies: int = 2, days: float = 60.0) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def scene(
+    seed: int, honest: int = 1500, copies: int = 2, days: float = 60.0
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """A shop of ``honest`` shoppers and ``copies`` of every planted group."""
     s = Scene(np.random.default_rng(seed))
     for _ in range(honest):
@@ -107,7 +132,9 @@ def scene(seed: int, honest: int = 1500, copies: int = 2, days: float = 60.0) ->
     return s.tables(), s.truth_table()
 
 
-def _shopper(s: Scene, joined: float, group: str, device: str, ip: str, address: str, days: float, claim_at: float | None = None) -> str:
+def _shopper(
+    s: Scene, joined: float, group: str, device: str, ip: str, address: str, days: float, claim_at: float | None = None
+) -> str:
     user = s.add(joined, group)
     rng = s.rng
     first = max(joined, 0.0)

@@ -6,7 +6,7 @@ import math
 from datetime import datetime
 from typing import Any
 
-from features.tables import Between, Member, NotBefore, NotEmpty, OneOf, Table
+from features.contract import Between, Member, NotBefore, NotEmpty, OneOf, Table
 
 
 def failures(rows: list[dict[str, Any]], table: Table) -> list[tuple[int, str]]:

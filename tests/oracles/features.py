@@ -61,7 +61,9 @@ def spread(counts: Counter) -> float:
     return -sum(n / total * math.log(n / total) for n in counts.values() if n) if total else NAN
 
 
-def user(shop: dict[str, list[Row]], user_id: str, at: datetime, vocabulary: dict[str, tuple[str, ...]]) -> dict[str, float]:
+def user(
+    shop: dict[str, list[Row]], user_id: str, at: datetime, vocabulary: dict[str, tuple[str, ...]]
+) -> dict[str, float]:
     """The features of one user at one moment; {} for an unknown user."""
     person = next((u for u in shop["users"] if u["user_id"] == user_id and u["registered_at"] < at), None)
     if person is None:
@@ -239,8 +241,13 @@ def identity(shop: dict[str, list[Row]], user_id: str, at: datetime) -> dict[str
         everybody = {who for who, _ in before}
         if user_id not in everybody:
             continue
-        lately = {w: {who for who, t in before if inside(t, at, w)} - {user_id} for w in ("1h", "24h", "7d", "30d", "life")}
+        lately = {
+            w: {who for who, t in before if inside(t, at, w)} - {user_id} for w in ("1h", "24h", "7d", "30d", "life")
+        }
+        few = {"building": ("7d", "life"), "phone": ("life",), "identity": ("life",)}
         for w, others in lately.items():
+            if w not in few.get(kind, lately):
+                continue
             out[f"{kind}_others_{w}"] = max(out[f"{kind}_others_{w}"], len(others))
         if kind in ("device", "ip", "address"):
             hub = {"device": 20, "ip": 50, "address": 20}[kind]
@@ -278,7 +285,11 @@ def shared(shop: dict[str, list[Row]], kind: str, key: str, at: datetime) -> dic
     for w in ("24h", "7d", "30d"):
         out[f"{kind}_new_accounts_{w}"] = sum(inside(registered.get(who), at, w) for who in everybody)
     for w in ("24h", "7d", "life"):
-        by_template = {t: [x for x in s if inside(x[1], at, w)] for (k, v, t), s in claim_sightings(shop).items() if (k, v) == (kind, key)}
+        by_template = {
+            t: [x for x in s if inside(x[1], at, w)]
+            for (k, v, t), s in claim_sightings(shop).items()
+            if (k, v) == (kind, key)
+        }
         out[f"{kind}_claims_{w}"] = sum(len(s) for s in by_template.values())
         out[f"{kind}_claimers_{w}"] = max((len({who for who, _ in s}) for s in by_template.values()), default=0)
     return out
@@ -290,7 +301,10 @@ def template(shop: dict[str, list[Row]], template_id: str, at: datetime) -> dict
     if not mine:
         return {}
     terms = next(t for t in shop["templates"] if t["template_id"] == template_id)
-    out = {f"template_{n}": NAN if terms[n] is None else terms[n] for n in ("face_cents", "minimum_cents", "percent_off", "cap_cents", "valid_days")}
+    out = {
+        f"template_{n}": NAN if terms[n] is None else terms[n]
+        for n in ("face_cents", "minimum_cents", "percent_off", "cap_cents", "valid_days")
+    }
     out["template_kind"] = ("threshold_cut", "percent", "no_threshold").index(terms["kind"])
     out["template_claims_life"] = len(mine)
     out["template_age_days"] = days(at, min(c["claimed_at"] for c in mine))

@@ -24,7 +24,9 @@ KINDS = ["view", "view", "view", "add_to_cart", "add_to_cart", "remove_from_cart
 TEMPLATES = ["t1", "t2", "t3"]
 
 
-def small_shop(seed: int, users: int = 8, orders: int = 60, events: int = 250, coupons: int = 50) -> dict[str, pd.DataFrame]:
+def small_shop(
+    seed: int, users: int = 8, orders: int = 60, events: int = 250, coupons: int = 50
+) -> dict[str, pd.DataFrame]:
     """All tables that features read; times have microseconds and some fall on midnights and on each other."""
     rng = np.random.default_rng(seed)
     ids = np.array([f"u{i}" for i in range(users)], dtype=object)
@@ -148,20 +150,24 @@ def small_shop(seed: int, users: int = 8, orders: int = 60, events: int = 250, c
 
 
 def moments_of(tables: dict[str, pd.DataFrame], seed: int, n: int = 12) -> list[pd.Timestamp]:
-    """Moments worth asking about: midnights, exact times of rows, a microsecond after them, before everything, after."""
+    """Moments worth asking about: midnights, exact times of rows, a microsecond after, before everything, after it."""
     rng = np.random.default_rng(seed)
     exact = rng.choice(tables["orders"].placed_at.to_numpy(), n // 3)
     just_after = rng.choice(tables["events"].occurred_at.to_numpy(), n // 3) + np.timedelta64(1, "us")
     midnights = START + rng.integers(0, DAYS, n // 3).astype("timedelta64[D]")
     ends = np.array([START - np.timedelta64(30, "D"), START + np.timedelta64(DAYS + 40, "D")])
-    return [pd.Timestamp(moment) for moment in np.concatenate([exact, just_after, midnights, ends]).astype("datetime64[us]")]
+    return [
+        pd.Timestamp(moment) for moment in np.concatenate([exact, just_after, midnights, ends]).astype("datetime64[us]")
+    ]
 
 
 def before(tables: dict[str, pd.DataFrame], moment: pd.Timestamp) -> dict[str, pd.DataFrame]:
     """The shop as it was known at a moment: later rows are gone and later facts are blank."""
     times = {"users": "registered_at", "orders": "placed_at", "events": "occurred_at", "coupons": "claimed_at",
              "decisions": "decided_at"}  # fmt: skip
-    known = {name: frame[frame[times[name]] < moment].copy() if name in times else frame for name, frame in tables.items()}
+    known = {
+        name: frame[frame[times[name]] < moment].copy() if name in times else frame for name, frame in tables.items()
+    }
     orders, coupons = known["orders"], known["coupons"]
     orders["paid_at"] = orders.paid_at.where(orders.paid_at < moment)
     unused = ~(coupons.redeemed_at < moment)

@@ -4,5 +4,12 @@ from alembic import context
 
 from serving.store.schema import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=False)
-context.run_migrations()
+
+def run() -> None:
+    connection = context.config.attributes["connection"]
+    context.configure(connection=connection, target_metadata=metadata)
+    context.run_migrations()
+
+
+if __name__ == "env_py":  # the name under which Alembic runs this file; another import does nothing
+    run()

@@ -94,6 +94,19 @@ def test_tiny_cases_equal_the_best_of_all_combinations(case: tuple[np.ndarray, n
     assert found.value == pytest.approx(best_of_all_combinations(value, cost, budget), rel=1e-9, abs=1e-9)
 
 
+sizes = st.sampled_from([0.0, 5e-324, 1e-300, 1e-99, 1e-9, 1.0, 3.0, 1e12])
+anything = st.one_of(sizes, sizes.map(lambda size: -size), st.floats(-1e6, 1e6))
+
+
+@given(st.lists(st.tuples(*[anything] * 4), min_size=1, max_size=6), st.one_of(st.just(0.0), st.floats(0, 1e15)))
+def test_no_size_of_number_breaks_the_budget_or_the_bound(rows: list[tuple[float, ...]], budget: float) -> None:
+    table = np.array(rows)
+    value, cost = np.pad(table[:, :2], ((0, 0), (1, 0))), np.pad(table[:, 2:], ((0, 0), (1, 0)))
+    found = allocate(value, cost, budget, lots=np.arange(len(rows)) / len(rows))
+    assert max(found.cost, found.rule_cost) <= budget
+    assert found.rule_value <= found.value <= found.bound
+
+
 @given(tiny_cases(), st.floats(0, 1e4))
 def test_a_larger_budget_is_never_worth_less(case: tuple[np.ndarray, np.ndarray, float], more: float) -> None:
     value, cost, budget = case
@@ -237,6 +250,7 @@ def test_no_users_and_no_offers_are_answered() -> None:
         ({"cost": [[0, 1, 2]]}, "cost"),
         ({"value": [0, 1]}, "value"),
         ({"value": [["none", "some"]]}, "value"),
+        ({"cost": [[0, 2e12]]}, r"cost\[0, 1\]"),
         ({"value": [[1, 1]]}, r"value\[:, 0\]"),
         ({"eligible": [[1, 1]]}, "eligible"),
         ({"lots": [1.0]}, "lots"),

@@ -14,21 +14,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.errors import InputError
-from pipelines.shop.attacks import Script, plant_attacks
-from pipelines.shop.baskets import Menu, build_menu
+from pipelines.shop.baskets import Menu
 from pipelines.shop.behaviour import Events, browse, draw_visits, shopping_events, sign_ups
 from pipelines.shop.calendar import Calendar
-from pipelines.shop.catalogue import Catalogue
-from pipelines.shop.lookalikes import Stage, plant_lookalikes
-from pipelines.shop.network import Network, build_network
-from pipelines.shop.newcomers import Newcomers, build_newcomers
 from pipelines.shop.organic import buy_at_visits, welcome
-from pipelines.shop.population import Population, build_population
 from pipelines.shop.purchases import Grants, Purchases, draw_fate
 from pipelines.shop.response import respond
 from pipelines.shop.rows import (
-    Names,
     coupon_rows,
     decision_rows,
     event_rows,
@@ -41,58 +33,10 @@ from pipelines.shop.seeds import Ints, stream
 from pipelines.shop.trial import Decisions, decide, in_window, play_out
 from pipelines.shop.truth import effect_rows, population_rows, response_rows
 from pipelines.shop.verdicts import verdict_rows
+from pipelines.shop.world import Shop
 from pipelines.shop.writer import whole_folder
 
-BLOCK = 2000
-LEAST_USERS, LEAST_DAYS = 200, 28
-
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Shop:
-    """Everything that holds for the whole period; a function of users, days and seed."""
-
-    users: int
-    days: int
-    seed: int
-    calendar: Calendar
-    catalogue: Catalogue
-    people: Population
-    network: Network
-    newcomers: Newcomers
-    script: Script
-    names: Names
-
-    @classmethod
-    def open(cls, users: int, days: int, seed: int) -> Shop:
-        if users < LEAST_USERS:
-            raise InputError("users", users, f"at least {LEAST_USERS}, so that every group has members")
-        if days < LEAST_DAYS:
-            raise InputError("days", days, f"at least {LEAST_DAYS}, so that the trial has closed windows")
-        if seed < 0:
-            raise InputError("seed", seed, "a number from 0")
-        calendar = Calendar.of(days)
-        catalogue = Catalogue.build(seed)
-        people = build_population(users, calendar, seed)
-        network = build_network(people, calendar, seed)
-        newcomers = build_newcomers(people, network, calendar, seed)
-        rng = stream(seed, "scenes")
-        stage = Stage(people, network, newcomers, calendar, rng, rng.permutation(users))
-        script = plant_attacks(stage, catalogue)
-        plant_lookalikes(stage)
-        names = Names.of(people, network, catalogue, seed)
-        return cls(users, days, seed, calendar, catalogue, people, network, newcomers, script, names)
-
-    @property
-    def blocks(self) -> int:
-        return -(-self.users // BLOCK)
-
-    def members(self, block: int) -> Ints:
-        return np.arange(block * BLOCK, min((block + 1) * BLOCK, self.users))
-
-    def menu(self, block: int) -> Menu:
-        return build_menu(self.people, self.members(block), self.catalogue, self.seed, block)
 
 
 @dataclass(frozen=True)
@@ -224,9 +168,16 @@ def _within(orders: Purchases, coupons: Grants, calendar: Calendar) -> tuple[Pur
 
 
 def _seen(shop: Shop) -> Ints:
-    """When each account first did what it may be judged for."""
-    seen = np.maximum(shop.people.registered, shop.calendar.begin) + shop.newcomers.claim_after
-    script = shop.script
-    first = np.full(shop.users, np.iinfo(np.int64).max)
-    np.minimum.at(first, np.array(script.user, dtype=np.int64), np.array(script.at, dtype=np.int64))
-    return np.where(first < np.iinfo(np.int64).max, first, seen)
+    """When each account first did what it may be judged for: claimed as a newcomer, or acted with its ring."""
+    people, script = shop.people, shop.script
+    claimed = np.maximum(people.registered, shop.calendar.begin) + shop.newcomers.claim_after
+    never = np.iinfo(np.int64).max
+    acted = np.full(shop.users, never)
+    np.minimum.at(acted, np.array(script.user, dtype=np.int64), np.array(script.at, dtype=np.int64))
+    # An old account of a ring did nothing wrong before the ring's first new one came.
+    began = np.full(int(people.ring.max()) + 1, never)
+    arriving = np.flatnonzero(people.abusive & shop.newcomers.arrives)
+    np.minimum.at(began, people.ring[arriving], claimed[arriving])
+    old = people.abusive & ~shop.newcomers.arrives
+    since = np.where(old, began[people.ring], claimed)
+    return np.where(acted < never, acted, np.where(since < never, since, claimed))

@@ -1,0 +1,123 @@
+"""A report stands alone, speaks both languages, escapes what it is given, and writes flat figures."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.errors import InputError
+from models.plots import Interval, Line, bars, intervals, lines
+from models.report import Estimate, Report, Words
+
+VOID = {"meta", "br", "img", "input", "link", "hr"}
+
+
+class Balanced(HTMLParser):
+    """Every tag that opens closes, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def drawing() -> str:
+    x = np.linspace(0, 1, 5000)
+    curves = [
+        Line(Words("model", "模型"), x, x**0.5, x**0.5 - 0.1, x**0.5 + 0.1),
+        Line("chance $", [0, 1], [0, 1], quiet=True),
+    ]
+    return lines(curves, Words("share", "比例"), "gain <&>", percent_x=True)
+
+
+def full(language: str = "en") -> Report:
+    report = Report(Words("Trial", "试验"), language, "64,000 <units>")
+    report.add_verdict(Words("It pays.", "划算。"), "good").add_section("Figures").add_text("a & b")
+    report.add_tiles([(Words("Qini", "基尼"), Estimate(0.0622, 0.05, 0.07)), ("n", 64000), ("none", None)])
+    report.add_table(
+        "t", ["name", "value", "ok"], [["<b>", -0.5, True], [Words("x", "甲"), float("nan"), False]], strong=[0]
+    )
+    report.add_figure("curves", drawing()).add_figure("again", drawing())
+    report.add_figure("i", intervals([Interval(Words("a", "甲"), 1, 0, 2)], "difference"))
+    report.add_figure("b", bars(["a", Words("b", "乙")], [1.0, 2.0], "n"))
+    return report.add_figures({"qini_mean": np.float64(0.0622), "n": 3, "none": float("nan"), "list": [1, None, "a"]})
+
+
+def test_the_page_is_balanced_and_needs_no_network() -> None:
+    page = full().html()
+    parser = Balanced()
+    parser.feed(page)
+    assert parser.open == []
+    assert not re.search(r"(src|href)=\"(?!#)", page)
+    assert not re.search(r"url\((?!#)", page)
+
+
+def test_both_languages_are_on_the_page_and_the_chosen_one_shows_first() -> None:
+    english, chinese = full("en").html(), full("zh").html()
+    assert 'data-language="en"' in english
+    assert "<title>Trial</title>" in english
+    assert 'data-language="zh"' in chinese
+    assert "<title>试验</title>" in chinese
+    assert '<tspan lang="en">share</tspan><tspan lang="zh">比例</tspan>' in english
+
+
+def test_what_it_is_given_is_escaped() -> None:
+    page = full().html()
+    assert "&lt;units&gt;" in page
+    assert "&lt;b&gt;" in page
+    assert "a &amp; b" in page
+    assert "gain &lt;&amp;&gt;" in page
+
+
+def test_ids_are_unique_on_the_page() -> None:
+    ids = re.findall(r'\bid="([^"]+)"', full().html())
+    assert len(ids) == len(set(ids))
+
+
+def test_drawings_are_well_formed_reproducible_and_thinned() -> None:
+    first, second = drawing(), drawing()
+    assert first == second
+    assert len(first) < 80_000
+    ET.fromstring(first)
+
+
+def test_the_json_is_flat_and_strict(tmp_path: Path) -> None:
+    page = full().write(tmp_path / "out")
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    text = (tmp_path / "out" / "report.json").read_text("utf-8")
+    assert json.loads(text) == {"qini_mean": 0.0622, "n": 3, "none": None, "list": [1, None, "a"]}
+
+
+def test_numbers_are_shown_with_a_true_minus_and_missing_ones_as_a_dash() -> None:
+    page = full().html()
+    assert "−0.5000" in page
+    assert '<td class="number">–</td>' in page
+    assert "0.0622 <small>[0.0500, 0.0700]</small>" in page
+
+
+def test_misuse_is_named() -> None:
+    report = full()
+    with pytest.raises(InputError, match="language: got 'fr'"):
+        Report("t", "fr")
+    with pytest.raises(InputError, match="tone"):
+        report.add_verdict("x", "loud")
+    with pytest.raises(InputError, match="figure: got 'n', expected a name that is not taken"):
+        report.add_figures({"n": 4})
+    with pytest.raises(InputError, match="figure nested"):
+        report.add_figures({"nested": {"a": 1}})
+    with pytest.raises(InputError, match="table row"):
+        report.add_table("t", ["a", "b"], [[1]])
+    with pytest.raises(InputError, match="one height per label"):
+        bars(["a"], [1.0, 2.0], "n")

@@ -1,0 +1,202 @@
+"""Orders that are late, undone or refunded, over HTTP; and what strangers are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fakes.shop import cart
+
+from serving.api.sweeper import sweep
+from serving.store.verify import verify_ledger
+
+
+async def hold(shop: Any, coupon: str, order: str = "o1", user: str = "u1", **bought: Any) -> Any:
+    body = {"user_id": user, "coupon_id": coupon, "order_id": order, "cart": bought.get("cart", cart(5000))}
+    return await shop.post("checkout", "/v1/holds", body)
+
+
+async def redeem(shop: Any, hold_id: str, user: str = "u1") -> Any:
+    return await shop.post("checkout", "/v1/redemptions", {"user_id": user, "hold_id": hold_id})
+
+
+@pytest.mark.parametrize("swept", [False, True])
+async def test_a_late_payment_is_honoured_while_the_coupon_is_free(shop: Any, swept: bool) -> None:
+    await shop.template()
+    held = (await hold(shop, await shop.coupon("u1"))).json()
+    shop.clock.forward(minutes=31)
+    if swept:
+        assert await sweep(shop.store, shop.app.state.redeemer) == 1
+    paid = await redeem(shop, held["hold_id"])
+    assert paid.status_code == 201
+    assert paid.json()["late"] is True
+    assert paid.json()["lines"] == held["lines"]
+    assert verify_ledger(shop.settings.ledger_url).exact
+
+
+async def test_a_late_payment_loses_to_another_order_that_took_the_coupon(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template()
+    coupon = await shop.coupon("u1")
+    first = (await hold(shop, coupon, "o1")).json()
+    assert (await hold(shop, coupon, "o2")).json()["code"] == "coupon_held"
+    shop.clock.forward(minutes=30)
+    second = await hold(shop, coupon, "o2")
+    assert second.status_code == 201
+    assert (await redeem(shop, first["hold_id"])).json()["code"] == "hold_lost"
+    assert (await redeem(shop, second.json()["hold_id"])).status_code == 201
+
+
+async def test_within_the_deadline_the_validity_at_the_hold_counts_and_after_it_not(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template(validity={"kind": "days", "days": 1})  # claimed at noon, valid until midnight
+    in_time, too_late = await shop.coupon("u1"), await shop.coupon("u1")
+    shop.clock.forward(hours=11, minutes=50)
+    first, second = (await hold(shop, in_time, "o1")).json(), (await hold(shop, too_late, "o2")).json()
+    shop.clock.forward(minutes=20)
+    assert (await redeem(shop, first["hold_id"])).status_code == 201
+    shop.clock.forward(minutes=20)
+    assert (await redeem(shop, second["hold_id"])).json()["code"] == "hold_expired"
+
+
+async def test_a_deadline_is_exact_to_the_microsecond(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template()
+    coupon = await shop.coupon("u1")
+    await hold(shop, coupon, "o1")
+    shop.clock.forward(minutes=30, microseconds=-1)
+    assert (await hold(shop, coupon, "o2")).json()["code"] == "coupon_held"
+    shop.clock.forward(microseconds=1)
+    assert (await hold(shop, coupon, "o2")).status_code == 201
+
+
+@pytest.mark.requirement("F119")
+@pytest.mark.parametrize("scene", ["order_unpaid", "order_cancelled"])
+async def test_an_undone_order_gives_the_coupon_back_and_then_prices_the_same(small_shop: Any, scene: str) -> None:
+    shop = small_shop
+    await shop.template(deduction={"kind": "percent", "percent_off": 15, "cap_cents": 5000})
+    coupon = await shop.coupon("u1")
+    first = (await hold(shop, coupon)).json()
+    undone = await shop.post(
+        "checkout", "/v1/rollbacks", {"user_id": "u1", "hold_id": first["hold_id"], "scene": scene}
+    )
+    assert undone.json() == {"coupon_id": coupon, "scene": scene, "state": "unused", "returned": True}
+    assert (await redeem(shop, first["hold_id"])).json()["code"] == "hold_released"
+    again = (await hold(shop, coupon)).json()
+    assert again["lines"] == first["lines"]
+    paid = (await redeem(shop, again["hold_id"])).json()
+    back = await shop.post(
+        "checkout",
+        "/v1/rollbacks",
+        {"user_id": "u1", "redemption_id": paid["redemption_id"], "scene": "refund_before_shipping"},
+    )
+    assert back.json()["returned"] is True
+    assert (await hold(shop, coupon)).json()["discount_cents"] == first["discount_cents"]
+
+
+@pytest.mark.requirement("F122")
+@pytest.mark.parametrize(("scope", "returned"), [("all", True), ("category:shoes", False)])
+async def test_after_sale_returns_give_back_all_goods_coupons_only(small_shop: Any, scope: str, returned: bool) -> None:
+    shop = small_shop
+    await shop.template(scope=scope)
+    coupon = await shop.coupon("u1")
+    paid = (await redeem(shop, (await hold(shop, coupon, cart=cart(5000, quantity=2))).json()["hold_id"])).json()
+    rollback = {"user_id": "u1", "redemption_id": paid["redemption_id"], "scene": "after_sale_return"}
+    early = await shop.post("checkout", "/v1/rollbacks", rollback)
+    assert early.json()["code"] == "not_fully_refunded"
+    assert early.json()["distance"] == {"amount": 2, "unit": "units"}
+    units = {"user_id": "u1", "redemption_id": paid["redemption_id"], "lines": [{"line_no": 1, "units": [1, 2]}]}
+    assert (await shop.post("checkout", "/v1/refunds", units)).json()["left_cents"] == 0
+    assert (await shop.post("checkout", "/v1/rollbacks", rollback)).json()["returned"] is returned
+    assert (await shop.get("operator", "/v1/campaigns/spring")).json()["committed_cents"] == 0
+    assert verify_ledger(shop.settings.ledger_url).exact
+
+
+async def test_a_coupon_that_comes_back_too_late_is_expired(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template(validity={"kind": "days", "days": 1})
+    paid = (await redeem(shop, (await hold(shop, await shop.coupon("u1"))).json()["hold_id"])).json()
+    shop.clock.forward(days=1)
+    body = {"user_id": "u1", "redemption_id": paid["redemption_id"], "scene": "order_cancelled"}
+    undone = await shop.post("checkout", "/v1/rollbacks", body)
+    assert undone.json()["state"] == "expired"
+    assert undone.json()["returned"] is False
+
+
+async def test_refunds_in_any_order_return_what_was_paid_and_no_more(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template(deduction={"kind": "no_threshold", "face_cents": 1001})
+    bought = cart(333, 777, quantity=3)
+    paid = (await redeem(shop, (await hold(shop, await shop.coupon("u1"), cart=bought)).json()["hold_id"])).json()
+    total = 0
+    for line_no, unit in ((2, 3), (1, 1), (2, 1), (1, 3), (1, 2), (2, 2)):
+        body = {
+            "user_id": "u1",
+            "redemption_id": paid["redemption_id"],
+            "lines": [{"line_no": line_no, "units": [unit]}],
+        }
+        answer = (await shop.post("checkout", "/v1/refunds", body)).json()
+        total += answer["refunded_cents"]
+        assert answer["refunded_total_cents"] == total
+        assert (await shop.post("checkout", "/v1/refunds", body)).json()["code"] == "unit_already_refunded"
+    assert total == paid["paid_cents"] == 3 * (333 + 777) - 1001
+
+
+async def test_a_refund_names_what_is_wrong_and_changes_nothing(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template()
+    coupon = await shop.coupon("u1")
+    held = (await hold(shop, coupon)).json()
+    paid = (await redeem(shop, held["hold_id"])).json()
+
+    async def refund(user: str = "u1", redemption: str = "", **line: Any) -> Any:
+        lines = [{"line_no": 1, "units": [1], **line}]
+        body = {"user_id": user, "redemption_id": redemption or paid["redemption_id"], "lines": lines}
+        return (await shop.post("checkout", "/v1/refunds", body)).json()
+
+    assert (await refund(line_no=7))["code"] == "line_unknown"
+    assert (await refund(units=[2]))["code"] == "unit_unknown"
+    assert (await refund(units=[1, 1]))["code"] == "unit_already_refunded"
+    assert (await refund(redemption="red_none"))["code"] == "redemption_unknown"
+    assert (await refund(redemption=held["hold_id"]))["code"] == "redemption_unknown"
+    assert (await refund())["left_cents"] == 0
+    undo = {"user_id": "u1", "redemption_id": paid["redemption_id"], "scene": "order_cancelled"}
+    assert (await shop.post("checkout", "/v1/rollbacks", undo)).json()["code"] == "refunds_started"
+
+
+async def test_a_foreign_thing_is_answered_like_one_that_does_not_exist(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template()
+    coupon = await shop.coupon("u1")
+    held = (await hold(shop, coupon)).json()
+    paid = (await redeem(shop, held["hold_id"])).json()
+    redemption = paid["redemption_id"]
+    unit = [{"line_no": 1, "units": [1]}]
+
+    async def same(path: str, foreign: dict[str, Any], absent: dict[str, Any]) -> None:
+        answers = [await shop.post("checkout", path, {"user_id": "thief", **body}) for body in (foreign, absent)]
+        assert answers[0].status_code == 404
+        assert answers[0].content == answers[1].content
+
+    bought = {"order_id": "o9", "cart": cart(5000)}
+    await same("/v1/holds", {"coupon_id": coupon, **bought}, {"coupon_id": "cpn_none", **bought})
+    await same("/v1/redemptions", {"coupon_id": coupon, **bought}, {"coupon_id": "cpn_none", **bought})
+    await same("/v1/redemptions", {"hold_id": held["hold_id"]}, {"hold_id": "hold_none"})
+    scene = {"scene": "order_cancelled"}
+    await same("/v1/rollbacks", {"hold_id": held["hold_id"], **scene}, {"hold_id": "hold_none", **scene})
+    await same("/v1/rollbacks", {"redemption_id": redemption, **scene}, {"redemption_id": "red_none", **scene})
+    await same(
+        "/v1/refunds", {"redemption_id": redemption, "lines": unit}, {"redemption_id": "red_none", "lines": unit}
+    )
+    assert (await shop.get("issuance", "/v1/users/thief/wallet")).json() == {"data": [], "has_more": False}
+
+
+async def test_a_split_order_cannot_use_a_coupon_twice_and_an_order_takes_one(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template()
+    first, second = await shop.coupon("u1"), await shop.coupon("u1")
+    await hold(shop, first, "o1")
+    assert (await hold(shop, second, "o1")).json()["code"] == "one_coupon_per_order"
+    assert (await hold(shop, first, "o2")).json()["code"] == "coupon_held"
+    shop.clock.forward(minutes=31)
+    assert (await hold(shop, second, "o1")).status_code == 201, "an expired lock no longer occupies the order"

@@ -1,0 +1,82 @@
+"""Schemathesis over both OpenAPI documents: whatever is sent, no server error, and errors are problem documents."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+import schemathesis
+from fakes.scoring import Features, Models, abuse, policy, uplift
+from fakes.shop import Clock, Scoring, seeded_ids
+from hypothesis import HealthCheck, given, settings
+
+from serving.api import coupons as coupons_api
+from serving.app import Parts, open_store, scoring_client
+from serving.issuer import Issuer
+from serving.keys import SCOPES, KeyRing, Principal, hash_key
+from serving.privacy import Hasher
+from serving.redeemer import Redeemer
+from serving.scoring.app import build
+from serving.scoring.champions import Holder
+from serving.settings import Settings, load_settings
+
+KEY = "fd_everything"
+RING = KeyRing([(hash_key(KEY), Principal("tester", frozenset(SCOPES)))])
+QUICK = settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def coupons_schema() -> Any:
+    """The coupons app on an embedded ledger with something on its shelf."""
+    with tempfile.TemporaryDirectory() as home:
+        clock = Clock()
+        made = Settings(home=Path(home), services=load_settings().services.model_dump())
+        parts = Parts(clock=clock, ids=seeded_ids(clock))
+        store = open_store(made, parts)
+        asking = scoring_client(made, httpx.MockTransport(Scoring().answer))
+        issuer = Issuer(store, asking, Hasher("k" * 16), ZoneInfo("Asia/Shanghai"), "salt", 0.0)
+        app = coupons_api.build(store, issuer, Redeemer(store, 30), RING)
+        yield schemathesis.openapi.from_asgi("/openapi.json", app)
+        store.close()
+
+
+@pytest.fixture(scope="module")
+def scoring_schema() -> Any:
+    models = Models()
+    for name, artefact in (("uplift", uplift()), ("policy", policy()), ("abuse", abuse())):
+        models.put(name, artefact)
+    features = Features({})
+    holder = Holder(models, features)
+    holder.refresh()
+    return schemathesis.openapi.from_asgi("/openapi.json", build(holder, features, lambda users: {}, RING))
+
+
+def try_all(schema: Any) -> int:
+    """Send generated requests to every operation; how many operations there were."""
+    operations = [found.ok() for found in schema.get_all_operations()]
+    for operation in operations:
+        QUICK(given(operation.as_strategy())(send))()
+    return len(operations)
+
+
+def send(case: Any) -> None:
+    headers = {"Authorization": f"Bearer {KEY}", "Idempotency-Key": f"k{next(_numbers)}"}
+    answer = case.call(headers=headers)
+    assert answer.status_code < 500, (case.method, case.path, answer.text)
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"] == ["application/problem+json"], answer.headers
+        assert {"type", "title", "status", "code", "detail", "detail_zh"} <= set(answer.json())
+
+
+def test_the_coupons_app_never_breaks(coupons_schema: Any) -> None:
+    assert try_all(coupons_schema) == 19
+
+
+def test_the_scoring_app_never_breaks(scoring_schema: Any) -> None:
+    assert try_all(scoring_schema) == 8

@@ -1,4 +1,4 @@
-"""Where Prefect keeps its state: below ``home``, silent, and patient enough for a slow first start.
+"""Where Prefect keeps its state: below ``home``, silent, and patient enough for a slow first start; MLflow silent too.
 
 Prefect reads its settings when it is imported, so ``prepare`` runs before any flow module is.
 """
@@ -24,6 +24,7 @@ def prepare(settings: Settings) -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)

@@ -59,8 +59,8 @@ class ScoringClient:
         """Scoring's decision, or the rules' decision marked ``fallback``."""
         try:
             decision = await self._ask("/v1/decisions", ask, Decision)
-            if decision.offer != NONE and decision.offer not in ask.offers:
-                raise UnavailableError("an offer that was not asked for")
+            if not _answers(ask, decision):
+                raise UnavailableError("an answer to another question")
         except UnavailableError as error:
             self._count(error.cause)
             return decide_by_rules(ask, fallback)
@@ -103,6 +103,17 @@ class ScoringClient:
 
     async def close(self) -> None:
         await self.http.aclose()
+
+
+def _answers(ask: DecisionRequest, decision: Decision) -> bool:
+    """Whether the decision is about this user and chooses among what was asked for."""
+    known = {NONE, *ask.offers}
+    return (
+        (decision.user_id, decision.key) == (ask.user_id, ask.key)
+        and decision.offer in decision.eligible
+        and NONE in decision.eligible
+        and known.issuperset(decision.eligible)
+    )
 
 
 def decide_by_rules(ask: DecisionRequest, known: Fallback) -> Decision:

@@ -97,11 +97,14 @@ def aged(rows: pd.DataFrame, column: str, ages: tuple[tuple[str, float], ...]) -
 
 def hub(rows: pd.DataFrame, kind: str) -> Floats:
     """How many accounts on the value speak for a shared place: in use for more than coupons, at home elsewhere, old."""
-    return (
+    weight = (
         0.7 * _of(rows, f"{kind}_engaged_ever")
-        + 0.5 * _of(rows, f"{kind}_elsewhere_ever")
+        + (1.5 if kind == "device" else 0.5) * _of(rows, f"{kind}_elsewhere_ever")
         + 0.3 * _of(rows, f"{kind}_old_ever")
     )
+    if kind == "device":  # people at a kiosk go home to many doors, puppets to few
+        weight += 0.35 * np.maximum(_of(rows, "device_addresses_ever") - 1.0, 0.0)
+    return weight
 
 
 def purity(rows: pd.DataFrame, sharing: Sharing, alike: Floats) -> Floats:

@@ -50,7 +50,7 @@ def _of_kind(shop: Shop, spine: Table, kind: str) -> list[Table]:
     parts = [_named(others_before(asks, arrivals, ["n", "new", "old"], WINDOWS), kind)]
 
     engaged = _since_both(met, engaged_since(shop))
-    elsewhere = _since_both(met, _second(shop, "device"))
+    elsewhere = _own_elsewhere(met) if kind == "device" else _since_both(met, _second(shop, "device"))
     known = ibis.union(
         engaged.mutate(engaged=ibis.literal(1.0), elsewhere=ibis.literal(0.0)),
         elsewhere.mutate(engaged=ibis.literal(0.0), elsewhere=ibis.literal(1.0)),
@@ -91,8 +91,9 @@ def _of_kind(shop: Shop, spine: Table, kind: str) -> list[Table]:
     for other in other_kinds[kind]:
         pairs = shop.touches.filter(shop.touches[kind].notnull(), shop.touches[other].notnull())
         first_pair = pairs.group_by(key=pairs[kind], other=pairs[other]).aggregate(us=pairs.us.min())
-        marks = first_pair.mutate(**{f"{other}s": ibis.literal(1.0)})
-        parts.append(_named(sums_before(asks_any, marks, [f"{other}s"], {"ever": None}), kind))
+        plural = f"{other}es" if other == "address" else f"{other}s"
+        marks = first_pair.mutate(**{plural: ibis.literal(1.0)})
+        parts.append(_named(sums_before(asks_any, marks, [plural], {"ever": None}), kind))
     return parts
 
 
@@ -111,6 +112,19 @@ def _second(shop: Shop, kind: str) -> Table:
     met = firsts(shop.touches, kind)
     ranked = met.mutate(rank=ibis.row_number().over(group_by="user_id", order_by=["us", "key"]))
     return ranked.filter(ranked.rank == 1).select("user_id", "us")
+
+
+def _own_elsewhere(met: Table) -> Table:
+    """(key, user_id, us): from when an account on a device is also known on a device of its own, where it came first.
+
+    Devices of a farm do not count: an account that moves between them is the first on none but one.
+    """
+    came = met.mutate(place=ibis.row_number().over(group_by="key", order_by=["us", "user_id"]))
+    own = came.filter(came.place == 0).select("user_id", own="key", since="us")
+    both = met.join(own, "user_id")
+    both = both.filter(both.key != both.own)
+    moments = both.select("key", "user_id", us=ibis.greatest(both.us, both.since))
+    return moments.group_by(["key", "user_id"]).aggregate(us=moments.us.min())
 
 
 def _rhythm(asks: Table, claims: Table) -> Table:

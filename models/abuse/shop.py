@@ -35,7 +35,8 @@ class Shop:
 
     ``users`` (user_id, us, phone, identity) · ``touches`` (user_id, us, device, ip, block, address): one line per
     user, value and day · ``claims`` (…, template, coupon_id, cents) · ``orders`` (…, order_id, goods, discount,
-    merchant, pieces) · ``acts`` (user_id, us, views, cancels): one line per user and hour · ``verdicts`` (user_id, us, abusive) or None.
+    merchant, pieces) · ``acts`` (user_id, us, views, cancels): one line per user and hour · ``verdicts`` (user_id, us,
+    abusive) or None.
     """
 
     con: Any

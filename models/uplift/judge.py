@@ -41,6 +41,12 @@ class Judgement:
     curves: dict[tuple[str, str], list[Vector]] = field(default_factory=dict)
     fifths: dict[str, list[Vector]] = field(default_factory=dict)
     importance: dict[str, float] = field(default_factory=dict)
+    best_arms: list[str] = field(default_factory=list)
+
+    @property
+    def best_arm(self) -> str:
+        """The arm that was the best single one on the training rows of most splits."""
+        return max(self.arms, key=self.best_arms.count)
 
     def add(self, what: str, of: str, by: str, figure: float) -> None:
         """One split's figure."""
@@ -139,6 +145,7 @@ def _policies(train: Trial, test: Trial, profit: Mapping[str, Matrix], expected:
     average = AverageEffect().fit(train.X, train.treatment, train.net, train.propensity).effect_
     K = len(test.arms)
     best = int(np.argmax(np.concatenate(([0.0], average))))
+    result.best_arms.append(test.arms[best])
     chosen = {f"everyone:{arm}": np.full(len(test), k) for k, arm in enumerate(test.arms)}
     chosen["best_single_arm"] = np.full(len(test), best)
     for name, effects in profit.items():

@@ -16,10 +16,8 @@ cluster: household        # optional: units that were randomised together
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,15 @@ from numpy.typing import NDArray
 
 from features.errors import InputError
 from models.uplift.expression import Expression, numbers, parse
+from models.uplift.spec_values import (
+    cost_of,
+    names_of,
+    optional_of,
+    outcomes_of,
+    propensity_of,
+    scalar_of,
+    text_of,
+)
 from models.uplift.trial import Trial, check_propensity, check_treatment
 
 KEYS = (
@@ -77,18 +84,18 @@ class TrialSpec:
             if content.get(key) is None:
                 raise InputError(key, None, "a value in the spec")
         return cls(
-            arm=_text(content, "arm"),
-            control=_text(content, "control"),
-            value=parse(_scalar(content["value"], "value"), "value"),
-            propensity=_propensity(content.get("propensity", EMPIRICAL)),
-            arms=_names(content, "arms"),
-            outcomes=_outcomes(content.get("outcomes") or {}),
-            cost=_cost(content.get("cost")),
-            unit=_optional(content, "unit"),
-            features=_names(content, "features"),
-            drop=_names(content, "drop") or (),
-            time=_optional(content, "time"),
-            cluster=_optional(content, "cluster"),
+            arm=text_of(content, "arm"),
+            control=text_of(content, "control"),
+            value=parse(scalar_of(content["value"], "value"), "value"),
+            propensity=propensity_of(content.get("propensity", EMPIRICAL)),
+            arms=names_of(content, "arms"),
+            outcomes=outcomes_of(content.get("outcomes") or {}),
+            cost=cost_of(content.get("cost")),
+            unit=optional_of(content, "unit"),
+            features=names_of(content, "features"),
+            drop=names_of(content, "drop") or (),
+            time=optional_of(content, "time"),
+            cluster=optional_of(content, "cluster"),
         )
 
     def table(self, frame: pd.DataFrame) -> Trial:
@@ -222,74 +229,3 @@ def _times(frame: pd.DataFrame, column: str) -> NDArray[np.datetime64]:
         raise InputError("time", f"{int(times.isna().sum())} empty rows in {column!r}", "a time for every unit")
     result: NDArray[np.datetime64] = times.dt.tz_localize(None).to_numpy("datetime64[us]")
     return result
-
-
-def _scalar(value: object, key: str) -> str | float:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InputError(key, value, "a column or arithmetic of columns")
-    return value
-
-
-def _text(content: Mapping[str, Any], key: str) -> str:
-    value = content[key]
-    if isinstance(value, list | Mapping):
-        raise InputError(key, value, "one name")
-    return str(value)
-
-
-def _optional(content: Mapping[str, Any], key: str) -> str | None:
-    return None if content.get(key) is None else _text(content, key)
-
-
-def _names(content: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
-    value = content.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, list) or not value or any(isinstance(name, list | Mapping) for name in value):
-        raise InputError(key, value, "a list of names")
-    return tuple(str(name) for name in value)
-
-
-def _outcomes(value: object) -> dict[str, Expression]:
-    if not isinstance(value, Mapping):
-        raise InputError("outcomes", value, "a mapping from a name to a column or arithmetic")
-    for name in value:
-        if not re.fullmatch(r"\w+", str(name)) or name in ("value", "cost"):
-            raise InputError("outcomes", name, "names of letters, digits and _ other than value and cost")
-    return {str(name): parse(_scalar(text, f"outcomes.{name}"), f"outcomes.{name}") for name, text in value.items()}
-
-
-def _cost(value: object) -> Expression | dict[str, float] | None:
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        return {str(arm): _number(given, f"cost.{arm}") for arm, given in value.items()}
-    return parse(_scalar(value, "cost"), "cost")
-
-
-def _propensity(value: object) -> str | dict[str, float | str]:
-    if isinstance(value, str) and value:
-        return value
-    if not isinstance(value, Mapping) or not value:
-        raise InputError("propensity", value, "'empirical', a column, or a number or column per arm")
-    result: dict[str, float | str] = {}
-    for arm, given in value.items():
-        fraction = isinstance(given, str) and not given.replace("/", "").replace(".", "").strip().isdigit()
-        result[str(arm)] = str(given) if fraction else _number(given, f"propensity.{arm}")
-    if all(isinstance(given, float) for given in result.values()):
-        total = sum(given for given in result.values() if isinstance(given, float))
-        if abs(total - 1) > 1e-6:
-            raise InputError("propensity", total, "propensities of the arms that sum to 1")
-    return result
-
-
-def _number(value: object, field: str) -> float:
-    try:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError("not a number")
-        number = float(Fraction(value)) if isinstance(value, str) else float(value)
-        if not np.isfinite(number):
-            raise ValueError("not finite")
-    except (ValueError, ZeroDivisionError) as error:
-        raise InputError(field, value, "a number or a fraction such as 1/3") from error
-    return number

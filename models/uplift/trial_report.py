@@ -40,6 +40,7 @@ def trial_report(
     )
     report = Report(Words(f"Trial: {name}", f"试验：{name}"), language, subtitle)
     report.add_figures({"rows": rows, "arms": list(trial.arms), "splits": splits, "features": features})
+    report.add_figures({"best_single_arm": judgement.best_arm})
     names = flat_names(trial.arms)
     _checks(report, checks)
     for statement in (*(ranking_statement(arm, judgement) for arm in trial.arms[1:]), policy_statement(judgement)):

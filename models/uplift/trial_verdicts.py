@@ -59,28 +59,29 @@ def policy_statement(judgement: Judgement) -> Statement:
     """Is choosing the arm per customer better than the best single arm for everybody?"""
     gain = judgement.paired("policy", (MODEL_POLICY, "dr"), (BEST_SINGLE, "dr"))
     mine, single = (judgement.summary("policy", policy, "dr").mean for policy in (MODEL_POLICY, BEST_SINGLE))
-    values = f"{mine:.4f} / {single:.4f}"
+    values, best = f"{mine:.4f} / {single:.4f}", judgement.best_arm
     if gain.low > 0:
         return Statement(
             Words(
-                f"Choosing the arm per customer beats the best single arm: {values} a unit, difference {shown(gain)}.",
-                f"逐客选组优于最佳单一组：每单位 {values}，差 {shown(gain)}。",
+                f"Choosing the arm per customer beats {best} for everybody: {values} a unit, difference {shown(gain)}.",
+                f"逐客选组优于对所有人使用 {best}：每单位 {values}，差 {shown(gain)}。",
             ),
             "good",
         )
     if gain.high < 0:
         return Statement(
             Words(
-                f"The best single arm beats choosing per customer: {values} per unit, difference {shown(gain)}.",
-                f"最佳单一组优于逐客选组：每单位 {values}，差 {shown(gain)}。",
+                f"{best} for everybody beats choosing per customer: {values} a unit, difference {shown(gain)}.",
+                f"对所有人使用 {best} 优于逐客选组：每单位 {values}，差 {shown(gain)}。",
             ),
             "bad",
         )
     return Statement(
         Words(
-            f"Choosing the arm per customer does not beat the best single arm for everybody: {values} per unit,"
-            f" difference {shown(gain)}. The simpler policy is the one to use.",
-            f"逐客选组并不优于对所有人使用最佳单一组：每单位 {values}，差 {shown(gain)}。应采用更简单的策略。",
+            f"Choosing the arm per customer does not beat {best} for everybody, the best single arm:"
+            f" {values} a unit, difference {shown(gain)}. The simpler policy is the one to use.",
+            f"逐客选组并不优于对所有人使用 {best}（最佳单一组）：每单位 {values}，差 {shown(gain)}。"
+            "应采用更简单的策略。",
         ),
         "bad",
     )

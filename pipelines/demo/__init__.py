@@ -51,7 +51,7 @@ def run_demo(stack: ExitStack, users: int, days: int, seed: int, language: str, 
     apps = stack.enter_context(running_apps(settings, visits[0].at - timedelta(minutes=5)))
     progress("start the three apps", 1.0)
     day = asyncio.run(play(apps, history, shoppers, visits, seed, SAMPLE, progress))
-    demo = Demo(users, days, seed, history, **day)
+    demo = Demo(users, days, seed, settings.shop.timezone, history, **day)
     progress("write the report", 0.0)
     page = write_page(demo, language, settings.reports / "demo")
     progress("write the report", 1.0)

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from features.errors import InputError
+from features.ingest import IngestReport
 from pipelines.build_features import BuildReport, build_features
 from pipelines.choose_coupons import Round, choose_coupons
 from pipelines.evaluate_policy import Evaluation, evaluate_policy
 from pipelines.flag_abuse import FlagReport, flag_abuse
 from pipelines.ingest_tables import ingest_tables
 from pipelines.simulate_shop import simulate_shop
-from pipelines.train_abuse import train_abuse
+from pipelines.train_abuse import TrainedAbuse, train_abuse
 from pipelines.train_uplift import Trained, train_uplift
 from serving.settings import Settings
 
@@ -26,10 +27,10 @@ class History:
     """What the flows found, in the order in which they ran."""
 
     shop: Path
-    ingested: Any
+    ingested: IngestReport
     features: BuildReport
     uplift: Trained
-    abuse: Any
+    abuse: TrainedAbuse
     flags: FlagReport
     round: Round
     evaluation: Evaluation
@@ -47,6 +48,8 @@ def learn(settings: Settings, users: int, days: int, seed: int, progress: Progre
         features = build_features()
     with _step(progress, "train the uplift model"):
         uplift = train_uplift()
+        if not uplift.promoted:
+            raise InputError("users", users, f"a larger shop: the model did not pass its gate ({uplift.reason})")
     with _step(progress, "train the abuse model"):
         abuse = train_abuse()
     with _step(progress, "flag abuse so far"):

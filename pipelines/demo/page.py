@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from models.plots import Interval, Line, intervals, lines
 from models.report import Estimate, Report, Words
@@ -11,8 +13,6 @@ from pipelines.demo.agreement import Agreement, flat
 from pipelines.demo.day import Outcome
 from pipelines.demo.result import Demo
 from pipelines.demo.truth import Profit, percentile
-
-MINUTES_A_DAY = 24 * 60
 
 
 def write_page(demo: Demo, language: str, out: Path) -> Path:
@@ -59,12 +59,12 @@ def _verdicts(report: Report, demo: Demo) -> None:
     )
     report.add_tiles(
         [
-            (Words("earned on held-out decisions, ¥", "留出决策上的增量利润（元）"), _yuan(policy)),
-            (Words("truly earned on them, ¥", "其真实增量利润（元）"), policy.truth / 100),
-            (Words("spent of the budget, ¥", "已花预算（元）"), demo.spent_cents / 100),
-            (Words("budget, ¥", "预算（元）"), demo.budget_cents / 100),
-            (Words("abuse caught at 0.1 % false alarms", "误报率 0.1% 时的召回"), demo.caught.recall_at_01),
-            (Words("abuse caught at 1 % false alarms", "误报率 1% 时的召回"), demo.caught.recall_at_1),
+            (Words("earned on held-out decisions", "留出决策上的增量利润"), f"¥{policy.estimate / 100:,.0f}"),
+            (Words("truly earned on them", "其真实增量利润"), f"¥{policy.truth / 100:,.0f}"),
+            (Words("spent on the day", "当日花费"), f"¥{demo.spent_cents / 100:,.0f}"),
+            (Words("of a budget of", "预算"), f"¥{demo.budget_cents / 100:,.0f}"),
+            (Words("abuse caught at 0.1 % false alarms", "误报率 0.1% 时的召回"), f"{demo.caught.recall_at_01:.0%}"),
+            (Words("abuse caught at 1 % false alarms", "误报率 1% 时的召回"), f"{demo.caught.recall_at_1:.0%}"),
         ]
     )
 
@@ -109,10 +109,10 @@ def _earned(report: Report, demo: Demo) -> None:
 
 def _spent(report: Report, demo: Demo) -> None:
     report.add_section(Words("What was spent?", "花了多少？"))
-    minutes, spent = _spend_by_minute(demo.outcomes)
+    hours, spent = _spend_by_hour(demo.outcomes, demo.timezone)
     report.add_figure(
-        Words("Discount redeemed over the day, ¥", "当日核销优惠（元）"),
-        lines([Line(Words("redeemed", "已核销"), minutes, spent)], Words("hour (UTC)", "小时 (UTC)"), "¥", steps=True),
+        Words("Discount of the day's kept orders, ¥", "当日有效订单的优惠（元）"),
+        lines([Line(Words("spent", "花费"), hours, spent)], Words("shop's hour", "店铺时间"), "¥", steps=True),
     )
     report.add_table(
         Words("The day in numbers", "当日数字"),
@@ -179,15 +179,13 @@ def _yuan(profit: Profit) -> Estimate:
     return Estimate(profit.estimate / 100, profit.low / 100, profit.high / 100, digits=0)
 
 
-def _spend_by_minute(outcomes: Sequence[Outcome]) -> tuple[list[float], list[float]]:
-    paid = sorted(
-        (outcome.order.placed_at, outcome.cost_cents) for outcome in outcomes if outcome.order and outcome.cost_cents
-    )
-    hours, spent, total = [0.0], [0.0], 0
-    start = paid[0][0].replace(hour=0, minute=0, second=0, microsecond=0) if paid else None
+def _spend_by_hour(outcomes: Sequence[Outcome], timezone: str) -> tuple[list[float], list[float]]:
+    """Shop-local hours of the day and the discount given until then."""
+    zone = ZoneInfo(timezone)
+    paid = sorted((o.order.placed_at, o.cost_cents) for o in outcomes if o.order and o.cost_cents)
+    hours, spent = [0.0], [0.0]
     for at, cents in paid:
-        assert start is not None
-        total += cents
-        hours.append((at - start).total_seconds() / 3600)
-        spent.append(total / 100)
+        local = at.replace(tzinfo=UTC).astimezone(zone)
+        hours.append(local.hour + local.minute / 60 + local.second / 3600)
+        spent.append(spent[-1] + cents / 100)
     return hours, spent

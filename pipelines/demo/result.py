@@ -19,6 +19,7 @@ class Demo:
     users: int
     days: int
     seed: int
+    timezone: str
     history: History
     outcomes: Sequence[Outcome]
     budget_cents: int
@@ -43,6 +44,11 @@ class Demo:
         honest = [o for o in self.outcomes if o.visit.trigger == "registered" and not o.visit.abusive]
         return _refused(honest)
 
+    @property
+    def fallbacks(self) -> int:
+        """Decisions that rules took because scoring was late or down."""
+        return sum(bool(outcome.decision and outcome.decision["fallback"]) for outcome in self.outcomes)
+
     def counts(self) -> list[tuple[str, str, int]]:
         """What happened on the day: English name, Chinese name, number."""
         orders = [outcome.order for outcome in self.outcomes if outcome.order]
@@ -50,6 +56,7 @@ class Demo:
         return [
             ("visits", "访问", len(self.outcomes)),
             ("decisions", "决策", sum(outcome.decision is not None for outcome in self.outcomes)),
+            ("decisions by rules, scoring being late", "评分超时由规则代答", self.fallbacks),
             ("coupons claimed", "领券", sum(outcome.coupon_id is not None for outcome in self.outcomes)),
             ("claims refused", "拒绝领取", sum(outcome.withheld for outcome in self.outcomes)),
             ("orders", "订单", len(orders)),
@@ -80,7 +87,7 @@ class Demo:
             }
         figures |= {f"round_{name}": value for name, value in self.history.round.figures.items()}
         figures |= {f"abuse_{name}": value for name, value in self.caught.__dict__.items()}
-        figures |= {f"day_{name.replace(' ', '_')}": count for name, _, count in self.counts()}
+        figures |= {f"day_{name.split(',')[0].replace(' ', '_')}": count for name, _, count in self.counts()}
         figures |= {f"refused_{code}": count for code, count in self.refused.items()}
         for route, seconds in self.seconds.items():
             name = route.strip("/").replace("/", "_")

@@ -43,7 +43,7 @@ async def play(
     ):
         client = ShopClient(http, keys)
         await open_campaign(client, history.shop, budget)
-        await push_flags(client, flags, "before the day")
+        await push_flags(client, flags, "before-the-day")
         progress("compare batch and online decisions", 0.0)
         decisions, batch_seconds = await agreement.compare_decisions(
             scoring, keys["scientist"], history.round.choices, sample, seed
@@ -61,7 +61,7 @@ async def play(
         folder = add_day(history.shop, settings.ledger_url, outcomes, settings.home / "day")
         ingest_tables(str(folder))
         flag_abuse(settings.tables, flags, key=settings.risk.key)
-        cases = await push_flags(client, flags, "after the day")
+        cases = await push_flags(client, flags, "after-the-day")
         progress("take in the day and flag abuse", 1.0)
     progress("compare features, ledger and audit chain", 0.0)
     features = agreement.compare_features(settings, history.features.days[-1])

@@ -31,7 +31,7 @@ class ShopClient:
         answer: Answer = response.json()
         if response.is_success:
             return answer
-        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or "code" not in answer:
+        if response.status_code not in (httpx.codes.CONFLICT, httpx.codes.NOT_FOUND):
             raise RuntimeError(f"POST {route}: {response.status_code} {response.text[:300]}")
         self.refused[str(answer["code"])] += 1
         return None

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from serving.api import catalogue, issuing, redeeming
+from serving.api.ledger_ready import ledger_ready
 from serving.api.plumbing import add_plumbing
 from serving.api.problems import add_problem_handlers
 from serving.api.sweeper import sweep_for_ever
@@ -42,7 +43,7 @@ def build(store: Store, issuer: Issuer, redeemer: Redeemer, keys: KeyRing) -> Fa
     add_problem_handlers(app)
     registry = CollectorRegistry()
     registry.register(_Consulting(issuer.scoring))
-    add_plumbing(app, dict, registry)
+    add_plumbing(app, ledger_ready(store), registry)
     for part in (catalogue, issuing, redeeming):
         app.include_router(part.router)
     return app

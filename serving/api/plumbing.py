@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
@@ -81,7 +80,7 @@ def _limited(receive: Receive) -> Receive:
     return counted
 
 
-def add_plumbing(app: FastAPI, ready: Callable[[], dict[str, Any]], registry: CollectorRegistry) -> None:
+def add_plumbing(app: FastAPI, ready: Callable[[], Awaitable[dict[str, str]]], registry: CollectorRegistry) -> None:
     """Add the middleware and ``/healthz /readyz /metrics``; ``ready`` says what is missing, nothing when ready."""
     seconds = Histogram(
         "http_seconds", "seconds per request", ("route", "method", "status"), registry=registry, buckets=_BUCKETS
@@ -96,10 +95,10 @@ def add_plumbing(app: FastAPI, ready: Callable[[], dict[str, Any]], registry: Co
     @app.get("/readyz", tags=["health"], responses={503: {"description": "something is missing"}})
     async def readyz() -> Response:
         """The service can do its work; otherwise 503 and what is missing."""
-        missing = ready()
+        missing = await ready()
         if not missing:
             return PlainTextResponse("ready")
-        return problem("not_ready", [{"field": name, "expected": str(why)} for name, why in missing.items()])
+        return problem("not_ready", [{"field": name, "expected": why} for name, why in missing.items()])
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:

@@ -17,6 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import InputError
+from serving.api.ledger_ready import ledger_ready
 from serving.api.plumbing import add_plumbing
 from serving.api.problems import ProblemError, add_problem_handlers
 from serving.console.session import COOKIE, LASTS, Sessions
@@ -55,7 +56,7 @@ def build(store: Store, keys: KeyRing, currency: str, language: str = "en") -> F
     app.add_api_route("/style.css", pages.style, methods=["GET"])
     app.add_api_route("/favicon.ico", pages.no_icon, methods=["GET"])
     add_problem_handlers(app)
-    add_plumbing(app, dict, CollectorRegistry())
+    add_plumbing(app, ledger_ready(store), CollectorRegistry())
     app.add_middleware(_Headers)
     return app
 

@@ -66,12 +66,16 @@ def build(holder: Holder, features: FeatureReader, standings: Standings, keys: K
     app.state.parts = Parts(holder, features, standings, seconds)
     app.state.keys = keys
     add_problem_handlers(app)
-    add_plumbing(app, lambda: _missing(holder), registry)
+
+    async def ready() -> dict[str, str]:
+        return _missing(holder)
+
+    add_plumbing(app, ready, registry)
     app.include_router(router)
     return app
 
 
-def _missing(holder: Holder) -> dict[str, Any]:
+def _missing(holder: Holder) -> dict[str, str]:
     missing = {} if holder.current.can_decide else {"models": "a champion of uplift and of policy"}
     return missing if holder.features_ready else {**missing, "features": holder.refused.get("features", "not read yet")}
 
@@ -87,7 +91,8 @@ async def post_decision(
 @router.post("/decisions:batch", response_model=None, responses={200: {"model": DecisionAnswers}}, tags=["scoring"])
 async def post_decisions(request: Request, body: DecisionBatch, _: Annotated[Any, Depends(allowed(SCORE))]) -> Response:
     """Many decisions at once, in order; each equals the single answer."""
-    return _json(DecisionAnswers(decisions=_decide(request, body.decisions)))
+    # A thousand decisions take half a second; in a thread they do not keep single ones waiting.
+    return _json(DecisionAnswers(decisions=await asyncio.to_thread(_decide, request, body.decisions)))
 
 
 @router.post("/risk", response_model=None, responses={200: {"model": Risk}}, tags=["scoring"])

@@ -17,7 +17,7 @@ Action = Annotated[str, StringConstraints(pattern=f"^({'|'.join(ACTIONS)})$")]
 class Message(BaseModel):
     """Extra fields are refused: a caller who sends ``propensity`` or ``holdout`` is told so, not ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Subject(Message):

@@ -103,7 +103,7 @@ def test_hillstrom_says_plainly_that_choosing_per_customer_does_not_beat_mens_to
     page = run_trial(real_data / "hillstrom.csv", spec, tmp_path, splits=2).read_text("utf-8")
     figures = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert figures["rows"] == 64_000
-    assert "does not beat the best single arm" in page
+    assert "does not beat Mens E-Mail for everybody" in page
     assert figures["policy_best_single_arm_ips_mean"] == pytest.approx(0.1825, abs=0.003)  # Mens to everyone
     assert figures["value_womens_e_mail_dr_learner_sklift_qini_mean"] > 0.04
     assert figures["value_womens_e_mail_dr_learner_minus_response_ranking_sklift_qini_mean"] > 0

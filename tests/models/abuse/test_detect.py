@@ -11,6 +11,7 @@ import pytest
 
 from features.engine import connect
 from features.errors import InputError
+from models.abuse import boosted
 from models.abuse.actions import Thresholds
 from models.abuse.boosted import Verdicts, direction, walk_forward
 from models.abuse.detect import Detected, detect, log_odds, matrix
@@ -86,14 +87,17 @@ def _taught(found: Detected, extra: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return added, at
 
 
-def test_verdicts_teach_only_the_weeks_after_them(found: Detected) -> None:
+def test_verdicts_teach_only_the_weeks_after_them(found: Detected, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boosted, "LEAST_POSITIVES", 10)
     added, at = _taught(found)
+    assert (added[at >= at.max() - WEEK] != 0).any()
     first = int(START.value // 1000)
     assert (added[at < at.max() - 2 * WEEK] == 0).all()
     assert at.min() >= first - WEEK
 
 
-def test_verdicts_of_the_future_teach_nothing(found: Detected) -> None:
+def test_verdicts_of_the_future_teach_nothing(found: Detected, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boosted, "LEAST_POSITIVES", 10)
     added, _ = _taught(found, extra=WEEK)
     assert (added == 0).all()
 

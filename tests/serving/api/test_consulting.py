@@ -66,12 +66,43 @@ async def test_rules_answer_within_the_deadline_and_say_so(failure: str) -> None
     await asking.close()
 
 
-async def test_an_offer_that_was_not_asked_for_is_a_failure() -> None:
-    scoring = Scoring()
-    asking = client(scoring)
-    scoring.failing = lambda _: httpx.Response(200, json={**good, "offer": "gold"})
-    good = (await client(Scoring()).decide(ask(), KNOWN)).model_dump(mode="json")
-    assert (await asking.decide(ask(), KNOWN)).offer == "cheap"
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"offer": "gold", "eligible": ["none", "gold"]},
+        {"offer": "dear", "eligible": ["none", "cheap"]},
+        {"eligible": ["dear", "cheap"]},
+        {"user_id": "u2"},
+        {"key": "dec_2"},
+        {"propensity": 0},
+    ],
+)
+async def test_an_answer_to_another_question_is_a_failure(change: dict[str, Any]) -> None:
+    good = (await client(Scoring(offer="dear")).decide(ask(), KNOWN)).model_dump(mode="json")
+    scoring = Scoring(failing=lambda _: httpx.Response(200, json={**good, **change}))
+    decision = await client(scoring).decide(ask(), KNOWN)
+    assert (decision.offer, decision.fallback) == ("cheap", True)
+
+
+async def test_a_twin_that_comes_while_scoring_is_asked_is_told_to_wait(small_shop: Any) -> None:
+    await small_shop.template()
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: httpx.Request) -> None:
+        asked.set()
+        await go.wait()
+
+    small_shop.app.state.issuer.scoring.deadline_seconds = 30
+    small_shop.scoring.failing = slow
+    body = {"user_id": "u1", "template_id": "flat_8"}
+    first = asyncio.create_task(small_shop.post("issuance", "/v1/claims", body, "same"))
+    await asked.wait()
+    twin = await small_shop.post("issuance", "/v1/claims", body, "same")
+    assert (twin.status_code, twin.json()["code"]) == (409, "request_in_flight")
+    go.set()
+    assert (await first).status_code == 201
+    again = await small_shop.post("issuance", "/v1/claims", body, "same")
+    assert again.content == (await first).content, "the twin saved nothing"
 
 
 async def test_a_good_answer_is_passed_on_unmarked() -> None:

@@ -233,6 +233,14 @@ async def test_health_and_metrics_need_no_key_and_name_no_user(small_shop: Any) 
     assert "user-in-metrics" not in metrics
 
 
+async def test_a_ledger_that_does_not_answer_is_not_ready(small_shop: Any) -> None:
+    with small_shop.store._writer.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE campaigns RENAME TO elsewhere")
+    answer = await small_shop.http.get("/readyz")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (503, "ledger")
+    assert (await small_shop.http.get("/healthz")).status_code == 200
+
+
 async def test_a_store_that_fails_is_a_503_and_the_request_may_be_sent_again(small_shop: Any) -> None:
     from sqlalchemy.exc import OperationalError
 

@@ -293,7 +293,7 @@ _SMALL = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 def test_every_interleaving_keeps_every_law_on_sqlite() -> None:
-    run_state_machine_as_test(Ledger, settings=settings(max_examples=12, stateful_step_count=30, **_SMALL))
+    run_state_machine_as_test(Ledger, settings=settings(max_examples=10, stateful_step_count=30, **_SMALL))
 
 
 @pytest.mark.slow
@@ -320,5 +320,5 @@ def test_every_interleaving_keeps_every_law_on_postgresql(postgres: str) -> None
             with admin.connect() as connection:
                 connection.execute(text(f"DROP DATABASE {self.name} WITH (FORCE)"))
 
-    run_state_machine_as_test(OnPostgres, settings=settings(max_examples=6, stateful_step_count=25, **_SMALL))
+    run_state_machine_as_test(OnPostgres, settings=settings(max_examples=4, stateful_step_count=25, **_SMALL))
     admin.dispose()

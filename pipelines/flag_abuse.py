@@ -72,7 +72,7 @@ def flag_abuse(
     *,
     key: str | None = None,
     thresholds: Thresholds | None = None,
-    memory: str = "4GB",
+    memory: str = "3GB",
 ) -> FlagReport:
     """Score every user of ``tables`` and write the flags to ``out`` (Parquet).
 

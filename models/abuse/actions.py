@@ -18,8 +18,8 @@ ACTIONS = ("allow", "hold", "withhold")
 class Thresholds:
     """Least scores for review (`hold`) and for the automatic action (`withhold`)."""
 
-    review: float = 0.35
-    automatic: float = 0.75
+    review: float = 0.25
+    automatic: float = 0.7
 
     def __post_init__(self) -> None:
         if not 0.0 < self.review <= self.automatic <= 1.0:

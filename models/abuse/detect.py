@@ -16,7 +16,7 @@ from models.abuse.actions import Thresholds
 from models.abuse.boosted import Verdicts, walk_forward
 from models.abuse.evidence import Floats, evidence, score
 from models.abuse.linkage import linked
-from models.abuse.rings import Carried, carry, links, ring_names, sizes_at
+from models.abuse.rings import Carried, carry, links, ring_names, sizes_at, strongest
 from models.abuse.shop import Shop
 from models.abuse.spine import spine_of
 from models.abuse.steps import Step
@@ -47,6 +47,8 @@ def detect(shop: Shop, thresholds: Thresholds, use_verdicts: bool = True, step: 
     step("linking accounts")
     rows = linked(shop, spine_of(shop))
     users = shop.con.to_pandas(shop.users).sort_values(["us", "user_id"], ignore_index=True)
+    judged = shop.con.to_pandas(shop.verdicts) if use_verdicts and shop.verdicts is not None else None
+    shop.free()
     names = users["user_id"].tolist()
     number = {name: i for i, name in enumerate(names)}
     rows = rows[rows["user_id"].isin(number)].reset_index(drop=True)
@@ -55,12 +57,12 @@ def detect(shop: Shop, thresholds: Thresholds, use_verdicts: bool = True, step: 
     terms = evidence(rows)
     found = links(rows, account, terms)
     size = sizes_at(len(rows), account, len(names), found)
-    terms["ring"] = RING_POINTS * np.log2(np.maximum(size - 1.0, 1.0)) * (terms.sum(axis=1) > 0)
+    terms["ring"] = RING_POINTS * np.log2(np.maximum(size - 1.0, 1.0)) * strongest(len(rows), found)
     free = score(terms.sum(axis=1).to_numpy())
     final, used = free, 0
-    if use_verdicts and shop.verdicts is not None:
+    if judged is not None:
         step("learning from verdicts")
-        verdicts = _verdicts(shop, number)
+        verdicts = _verdicts(judged, number)
         prior = log_odds(free)
         added = walk_forward(matrix(rows, terms, size), prior, rows["us"].to_numpy(np.int64), account, names, verdicts)
         final = 1.0 / (1.0 + np.exp(-(prior + added)))
@@ -87,8 +89,8 @@ def log_odds(p: Floats) -> Floats:
     return np.log(p / (1 - p))
 
 
-def _verdicts(shop: Shop, number: dict[str, int]) -> Verdicts:
-    frame = shop.con.to_pandas(shop.verdicts).sort_values(["us", "user_id", "abusive"], ignore_index=True)
+def _verdicts(judged: pd.DataFrame, number: dict[str, int]) -> Verdicts:
+    frame = judged.sort_values(["us", "user_id", "abusive"], ignore_index=True)
     frame = frame[frame["user_id"].isin(number)]
     return Verdicts(
         frame["user_id"].map(number).to_numpy(np.int64),

@@ -103,7 +103,8 @@ def hub(rows: pd.DataFrame, kind: str) -> Floats:
         + 0.3 * _of(rows, f"{kind}_old_ever")
     )
     if kind == "device":  # people at a kiosk go home to many doors, puppets to few
-        weight += 0.35 * np.maximum(_of(rows, "device_addresses_ever") - 1.0, 0.0)
+        weight += 0.45 * np.maximum(_of(rows, "device_addresses_ever") - 1.0, 0.0)
+        weight += 6.0 * _of(rows, "device_house_ever")
     return weight
 
 

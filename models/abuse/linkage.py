@@ -80,6 +80,9 @@ def _of_kind(shop: Shop, spine: Table, kind: str) -> list[Table]:
     parts.append(_named(others_before(asks, drains, ["drained"], {"7d": 7 * DAY}), kind))
 
     asks_any = asks.drop("user_id")
+    if kind == "device":
+        house = shop.house.mutate(house=ibis.literal(1.0))
+        parts.append(_named(sums_before(asks_any, house, ["house"], {"ever": None}), kind))
     if kind in ("device", "address"):
         parts.append(_named(_rhythm(asks_any, claims.mutate(key=claims.key.split("|")[0])), kind))
     other_kinds = {

@@ -166,7 +166,7 @@ def thresholds(scored: Floats, offline: Floats, weight: Floats, review: float) -
     order = np.argsort(-scored[innocent])
     ranked, mass = scored[innocent][order], np.cumsum(weight[innocent][order])
     if not len(ranked):
-        return {"hold": 0.35, "withhold": 0.75}
+        return {"hold": 0.25, "withhold": 0.7}
     found = {}
     for action, share, least in (("hold", 0.005, 0.2), ("withhold", 0.001, 0.5)):
         at = min(int(np.searchsorted(mass, share * mass[-1], side="right")), len(ranked) - 1)

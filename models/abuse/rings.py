@@ -136,6 +136,13 @@ def sizes_at(rows: int, user: NDArray[np.int64], accounts: int, found: pd.DataFr
     return size
 
 
+def strongest(rows: int, found: pd.DataFrame) -> Floats:
+    """The strength of the best link that each spine row makes; 0 where it makes none."""
+    best = np.zeros(rows)
+    np.maximum.at(best, found["row"].to_numpy(np.int64), found["strength"].to_numpy(np.float64))
+    return best
+
+
 def carry(accounts: int, found: pd.DataFrame, row_score: Floats, threshold: float) -> Carried:
     """Let every ring's level reach its members: those who came before the proof, and those who join after it."""
     score, since = np.zeros(accounts), np.full(accounts, -1, np.int64)

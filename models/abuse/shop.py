@@ -25,6 +25,7 @@ from models.abuse.identifiers import both_keys, device_key
 from models.abuse.marks import DAY
 
 RAW = {"raw_device": "device_id", "raw_ip": "ip", "raw_address": "address"}
+HOUSE_TERMINALS = ("kiosk", "pos", "store", "in_store", "counter")
 KEYS = ("device", "ip", "block", "address")
 _FULL_WINDOW = 4  # different days of activity after which an account counts as used for more than a coupon
 
@@ -34,7 +35,7 @@ class Shop:
     """One shop before a moment; every ``us`` is microseconds since 1970, every key null where nothing links.
 
     ``users`` (user_id, us, phone, identity) · ``touches`` (user_id, us, device, ip, block, address): one line per
-    user, value and day · ``claims`` (…, template, coupon_id, cents) · ``orders`` (…, order_id, goods, discount,
+    user, value and day · ``house`` (key, us): the shop's own terminals · ``claims`` (…, template, coupon_id, cents) · ``orders`` (…, order_id, goods, discount,
     merchant, pieces) · ``acts`` (user_id, us, views, cancels): one line per user and hour · ``verdicts`` (user_id, us,
     abusive) or None.
     """
@@ -42,12 +43,19 @@ class Shop:
     con: Any
     users: Table
     touches: Table
+    house: Table
     claims: Table
     orders: Table
     acts: Table
     verdicts: Table | None
     has_claims: bool
     has_acts: bool
+
+    def free(self) -> None:
+        """Give back the memory of the tables of activity; users and verdicts stay."""
+        for name in self.con.list_tables():
+            if name.startswith(("raw_", "keys_", "abuse_")) and name not in ("abuse_users", "abuse_verdicts"):
+                self.con.drop_table(name, force=True)
 
 
 def shop_before(con: Any, tables: Mapping[str, Table], as_of: datetime | None) -> Shop:
@@ -80,6 +88,7 @@ def shop_before(con: Any, tables: Mapping[str, Table], as_of: datetime | None) -
         con=con,
         users=keep(con, "abuse_users", _users(tables["users"])),
         touches=keep(con, "abuse_touches", touches),
+        house=keep(con, "abuse_house", _house(keyed["events"])),
         claims=keep(con, "abuse_claims", claims),
         orders=keep(con, "abuse_orders", orders),
         acts=keep(con, "abuse_acts", acts.drop("hour")),
@@ -191,7 +200,7 @@ def _orders(orders: Table | None, lines: Table | None, limit: int | None) -> Tab
 
 def _events(events: Table | None, limit: int | None) -> Table:
     if events is None:
-        return _empty(views="int64", cancels="int64")
+        return _empty(views="int64", house="boolean", cancels="int64")
     _need({"events": events}, "events", ("user_id", "occurred_at"))
     kind = _column(events, "kind", "string").fill_null("view")
     rows = events.select(
@@ -199,6 +208,7 @@ def _events(events: Table | None, limit: int | None) -> Table:
         us=_micros(events, "occurred_at"),
         **{raw: _column(events, name, "string") for raw, name in RAW.items()},
         views=kind.isin(["view", "search", "review", "add_to_cart"]).cast("int64"),
+        house=_column(events, "terminal", "string").lower().isin(HOUSE_TERMINALS).fill_null(False),
         cancels=(kind == "cancel").cast("int64"),
     )
     return _known(rows, limit)
@@ -207,6 +217,12 @@ def _events(events: Table | None, limit: int | None) -> Table:
 def _empty(**extra: str) -> Table:
     schema = {"user_id": "string", "us": "int64", **dict.fromkeys(RAW, "string"), **extra}
     return ibis.memtable(pd.DataFrame({name: [] for name in schema}), schema=ibis.schema(schema))
+
+
+def _house(events: Table) -> Table:
+    """(key, us): devices that the shop's own events name as a terminal of the house, and since when."""
+    seen = events.filter(events.house, events.device.notnull())
+    return seen.group_by(key=seen.device).aggregate(us=seen.us.min())
 
 
 def _verdicts(con: Any, verdicts: Table | None, limit: int | None) -> Table | None:

@@ -37,7 +37,8 @@ def connect(backend: str = "duckdb", *, threads: int | None = None, memory: str 
         con = ibis.duckdb.connect()
         con.raw_sql(f"SET memory_limit = '{memory}'")
         con.raw_sql("SET TimeZone = 'UTC'")
-        con.raw_sql("SET enable_progress_bar = false")
+        if "ipykernel" not in sys.modules:  # a notebook without ipywidgets has no bar and refuses the setting
+            con.raw_sql("SET enable_progress_bar = false")
         con.raw_sql(f"SET temp_directory = '{Path(tempfile.gettempdir()) / 'fairdeal-duckdb'}'")
         if threads is not None:
             con.raw_sql(f"SET threads = {int(threads)}")

@@ -30,6 +30,12 @@ KEYS = ("device", "ip", "block", "address")
 _FULL_WINDOW = 4  # different days of activity after which an account counts as used for more than a coupon
 
 
+_RAW = ("raw_coupons", "raw_orders", "raw_events")
+_KEYED = ("keys_raw_device", "keys_raw_ip", "keys_raw_address")
+_ACTIVITY = ("abuse_touches", "abuse_house", "abuse_claims", "abuse_orders", "abuse_acts")
+_SPINE = ("abuse_rows", "abuse_moments", "abuse_spine")
+
+
 @dataclass(frozen=True)
 class Shop:
     """One shop before a moment; every ``us`` is microseconds since 1970, every key null where nothing links.
@@ -49,13 +55,11 @@ class Shop:
     acts: Table
     verdicts: Table | None
     has_claims: bool
-    has_acts: bool
 
     def free(self) -> None:
         """Give back the memory of the tables of activity; users and verdicts stay."""
-        for name in self.con.list_tables():
-            if name.startswith(("raw_", "keys_", "abuse_")) and name not in ("abuse_users", "abuse_verdicts"):
-                self.con.drop_table(name, force=True)
+        for name in (*_RAW, *_KEYED, *_ACTIVITY, *_SPINE):
+            self.con.drop_table(name, force=True)
 
 
 def shop_before(con: Any, tables: Mapping[str, Table], as_of: datetime | None) -> Shop:
@@ -94,7 +98,6 @@ def shop_before(con: Any, tables: Mapping[str, Table], as_of: datetime | None) -
         acts=keep(con, "abuse_acts", acts.drop("hour")),
         verdicts=_verdicts(con, tables.get("verdicts"), limit),
         has_claims="coupons" in tables,
-        has_acts="events" in tables,
     )
 
 

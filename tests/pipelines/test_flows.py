@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -108,15 +107,15 @@ def make_ledger(home: Path) -> None:
 
 def wait_for_run(api: str, seconds: float) -> set[str]:
     """The states of runs that the scheduler made; returns as soon as one has ended."""
-    question = {"flow_runs": {"auto_scheduled": {"eq_": True}}}
+    question = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}}
     states: set[str] = set()
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not states & {"COMPLETED", "FAILED", "CRASHED"}:
+    while time.monotonic() < deadline and not states:
         time.sleep(2)
         try:
             answer = httpx.post(f"{api}/flow_runs/filter", json=question, timeout=10)
         except httpx.TransportError:
             continue  # the server is still starting
-        if answer.is_success:
-            states = {run["state_type"] for run in json.loads(answer.content)}
+        answer.raise_for_status()
+        states = {run["state_type"] for run in answer.json() if run["auto_scheduled"]}
     return states

@@ -3,6 +3,10 @@
 The answer for an unknown entity is defined: ``known`` is False, there is no ``as_of`` and every value is NaN. A known
 one says when its snapshot was taken, so the caller can judge its age. A vector written with another column order is
 refused rather than read askew.
+
+Reads go to the provider's ``online_read``, which is what ``FeatureStore.get_online_features`` calls after it has
+resolved names, types and entities. Every group is one vector under one key, so there is nothing to resolve, and the
+answer is the same for a quarter of the time.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +50,7 @@ class OnlineFeatures:
     def __init__(self, repo: FeatureRepo) -> None:
         self._repo = repo
         self._lock = threading.Lock()
+        self._shapes: dict[str, _Shape] = {}
 
     def check(self) -> None:
         """Raise ``SchemaError`` unless the registry holds every group with the column order of these definitions."""
@@ -67,10 +72,20 @@ class OnlineFeatures:
         about = group_named(group)
         if not keys:
             return []
-        rows = [{about.key: stored_key(about, key, self._repo.identifier_key)} for key in keys]
+        shape = self._shape(about)
+        entities = [_entity(about.key, stored_key(about, key, self._repo.identifier_key)) for key in keys]
+        config = self._repo.store.config
         with self._lock:
-            answer = self._repo.store.get_online_features([f"{packed_view(about)}:{VECTOR}"], rows).to_dict()
-        return [_row(about, vector) for vector in answer[VECTOR]]
+            answers = self._repo.provider.online_read(config, shape.view, entities, [VECTOR])
+        return [shape.row(found[VECTOR].double_list_val.val if found else None) for _, found in answers]
+
+    def _shape(self, group: Group) -> _Shape:
+        shape = self._shapes.get(group.name)
+        if shape is None or shape.group is not group:
+            with self._lock, quiet():
+                view = self._repo.store.get_feature_view(packed_view(group))
+            shape = self._shapes[group.name] = _Shape(group, view)
+        return shape
 
 
 def stored_key(group: Group, key: str, identifier_key: str) -> str:
@@ -83,18 +98,30 @@ def stored_key(group: Group, key: str, identifier_key: str) -> str:
     return token(group.name, key.strip(), identifier_key)
 
 
-def _row(group: Group, vector: Sequence[float] | None) -> OnlineRow:
-    if vector is None:
-        return OnlineRow(_unknown(len(group.names)), group.names, None, False)
-    values = np.asarray(vector, dtype=np.float64)
-    if len(values) != HEADER + len(group.names) or int(values[0]) != schema_number(group):
-        raise SchemaError(f"a vector of group {group.name} was written with another column order: build again")
-    as_of = datetime.fromtimestamp(values[1], tz=UTC).replace(tzinfo=None)
-    return OnlineRow(values[HEADER:], group.names, as_of, True)
+class _Shape:
+    """How a group's vectors are read, worked out once: names, fingerprint of their order, and Feast's view."""
+
+    def __init__(self, group: Group, view: Any) -> None:
+        self.group = group
+        self.view = view
+        self.names = group.names
+        self.number = schema_number(group)
+        values = np.full(len(self.names), np.nan)
+        values.flags.writeable = False
+        self.unknown = OnlineRow(values, self.names, None, False)
+
+    def row(self, vector: Sequence[float] | None) -> OnlineRow:
+        if vector is None:
+            return self.unknown
+        values = np.array(vector, dtype=np.float64)
+        if len(values) != HEADER + len(self.names) or int(values[0]) != self.number:
+            raise SchemaError(f"a vector of group {self.group.name} was written with another column order: build again")
+        as_of = datetime.fromtimestamp(values[1], tz=UTC).replace(tzinfo=None)
+        return OnlineRow(values[HEADER:], self.names, as_of, True)
 
 
-@lru_cache(maxsize=16)
-def _unknown(length: int) -> NDArray[np.float64]:
-    values = np.full(length, np.nan)
-    values.flags.writeable = False
-    return values
+def _entity(name: str, key: str) -> Any:
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    return EntityKey(join_keys=[name], entity_values=[Value(string_val=key)])

@@ -48,6 +48,11 @@ class FeatureRepo:
         """The process's one ``FeatureStore`` of this configuration."""
         return _store(self.root.absolute(), self.online)
 
+    @property
+    def provider(self) -> Any:
+        """The process's one connection to the online store of this configuration (``feast.infra.provider``)."""
+        return _provider(self.root.absolute(), self.online)
+
     def apply(self) -> None:
         """Register all entities, views and the service; safe to repeat, replaces what changed."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -124,6 +129,15 @@ def _store(root: Path, online: str) -> Any:
             entity_key_serialization_version=3,
         )
         return FeatureStore(config=config)
+
+
+@lru_cache(maxsize=8)
+def _provider(root: Path, online: str) -> Any:
+    store = _store(root, online)
+    with quiet():
+        from feast.infra.provider import get_provider
+
+        return get_provider(store.config)
 
 
 def _online_store(root: Path, online: str) -> dict[str, str]:

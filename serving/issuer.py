@@ -22,7 +22,7 @@ from serving.scoring.messages import Decision as Scored
 from serving.scoring.messages import DecisionRequest, Risk, RiskRequest
 from serving.store import coupons as repository
 from serving.store.decisions import Decision, add_decision, find_decision, take_coupon
-from serving.store.limits import take_quantity, take_user, would_refuse
+from serving.store.limits import claimable, take_quantity, take_user
 from serving.store.links import live_counts
 from serving.store.shelf import find_campaign, find_template, on_offer
 from serving.store.unit import Answer, Command, Store, Transaction
@@ -93,16 +93,14 @@ class Issuer:
         if campaign_id is not None and find_campaign(connection, campaign_id) is None:
             return Refuse("campaign_unknown")
         day = local_day(now, self.zone)
-        offers = [
-            template
-            for template in on_offer(connection, campaign_id)
-            if not _over(template, now, self.zone) and would_refuse(connection, template, who.user_id, day) is None
-        ]
-        return offers, standing_of(connection, who.user_id), self._counts(connection, who, now)
+        current = [template for template in on_offer(connection, campaign_id) if not _over(template, now, self.zone)]
+        offers = claimable(connection, current, who.user_id, day)
+        counts = live_counts(connection, who.user_id, self._hashed(who), now)
+        return offers, standing_of(connection, who.user_id), counts
 
-    def _counts(self, connection: Connection, who: Who, now: datetime) -> dict[str, float]:
-        hashed = {kind: self.hasher(kind, value) for kind, value in _links(who)}
-        return live_counts(connection, who.user_id, hashed, now)
+    def _hashed(self, who: Who) -> dict[str, str | None]:
+        links = {"device": who.device_id, "ip": who.ip, "address": who.address}
+        return {kind: self.hasher(kind, value) for kind, value in links.items()}
 
     def _fallback(self, offers: Sequence[Template], standing: str | None) -> Fallback:
         most = {template.template_id: template.kind.most_cents for template in offers}
@@ -113,9 +111,10 @@ class Issuer:
     async def claim(self, who: Who, template_id: str | None, decision_id: str | None) -> Command:
         """Ask how risky this claim is; the command counts every limit and issues the coupon."""
         now = self.store.clock()
+        hashed = self._hashed(who)
 
         def known(connection: Connection) -> tuple[str | None, dict[str, float]]:
-            return standing_of(connection, who.user_id), self._counts(connection, who, now)
+            return standing_of(connection, who.user_id), live_counts(connection, who.user_id, hashed, now)
 
         standing, counts = await self.store.fetch(known)
         ask = RiskRequest(
@@ -127,7 +126,6 @@ class Issuer:
             occasion="claim",
         )
         risk = await self.scoring.risk(ask, self._fallback((), standing))
-        hashed = {kind: self.hasher(kind, value) for kind, value in _links(who)}
 
         def command(tx: Transaction) -> Answer | Refuse:
             return self._issue(tx, who.user_id, template_id, decision_id, hashed, risk)
@@ -222,10 +220,6 @@ class Issuer:
 def _over(template: Template, now: datetime, zone: ZoneInfo) -> bool:
     """Fixed dates that have passed: a claim would give a coupon that is already dead."""
     return isinstance(template.validity, FixedDates) and now >= template.validity.window(now, zone)[1]
-
-
-def _links(who: Who) -> tuple[tuple[str, str | None], ...]:
-    return (("device", who.device_id), ("ip", who.ip), ("address", who.address))
 
 
 def _decision(

@@ -23,7 +23,7 @@ class Hasher:
     """
 
     def __init__(self, key: str) -> None:
-        self._key = key.encode()
+        self._keyed = hmac.new(key.encode(), digestmod=hashlib.sha256)
 
     def __call__(self, kind: str, value: str | None) -> str | None:
         """The hash, or None for a value that says nothing."""
@@ -31,4 +31,8 @@ class Hasher:
         if kind == "address" and found:
             known = normalise(found)
             found = known.unit_key if known is not None else ""
-        return hmac.digest(self._key, f"{kind}\n{found}".encode(), hashlib.sha256).hex()[:32] if found else None
+        if not found:
+            return None
+        one = self._keyed.copy()
+        one.update(f"{kind}\n{found}".encode())
+        return one.hexdigest()[:32]

@@ -26,6 +26,7 @@ TEXT = frozenset(
     {
         *("row", "user_id", "us", "kind", "template", "coupon_id", "cents", "merchant", "registered"),
         *("device", "ip", "block", "address", "phone", "identity"),
+        *("account", "score", "score_label_free", "ring_size"),  # what scoring itself adds to the rows
     }
 )
 
@@ -76,11 +77,13 @@ def detect(shop: Shop, thresholds: Thresholds, use_verdicts: bool = True, step: 
 
 def matrix(rows: pd.DataFrame, terms: pd.DataFrame, size: Floats) -> pd.DataFrame:
     """The columns a model sees (float32): linkage, the account's own past, evidence and ring size."""
-    numeric = rows[[c for c in rows.columns if c not in TEXT]].astype(np.float32)
-    more = terms.add_prefix("term_").astype(np.float32)
-    return pd.concat([numeric, more], axis=1).assign(
-        ring_size=size.astype(np.float32), is_claim=(rows["kind"] == "claim").to_numpy(np.float32)
-    )
+    own = [c for c in rows.columns if c not in TEXT]
+    names = [*own, *(f"term_{c}" for c in terms.columns), "ring_size", "is_claim"]
+    values = np.empty((len(rows), len(names)), np.float32)  # filled in place: this is the largest thing in memory
+    columns = [*(rows[c] for c in own), *(terms[c] for c in terms.columns), size, rows["kind"] == "claim"]
+    for number, column in enumerate(columns):
+        values[:, number] = np.asarray(column, np.float32)
+    return pd.DataFrame(values, columns=names, copy=False)
 
 
 def log_odds(p: Floats) -> Floats:

@@ -41,9 +41,9 @@ class Shop:
     """One shop before a moment; every ``us`` is microseconds since 1970, every key null where nothing links.
 
     ``users`` (user_id, us, phone, identity) · ``touches`` (user_id, us, device, ip, block, address): one line per
-    user, value and day · ``house`` (key, us): the shop's own terminals · ``claims`` (…, template, coupon_id, cents) · ``orders`` (…, order_id, goods, discount,
-    merchant, pieces) · ``acts`` (user_id, us, views, cancels): one line per user and hour · ``verdicts`` (user_id, us,
-    abusive) or None.
+    user, value and day · ``house`` (key, us): the shop's own terminals · ``claims`` (…, template, coupon_id, cents) ·
+    ``orders`` (…, order_id, goods, discount, merchant, pieces) · ``acts`` (user_id, us, views, cancels): one line per
+    user and hour · ``verdicts`` (user_id, us, abusive) or None.
     """
 
     con: Any

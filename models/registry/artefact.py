@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import InputError
+from models.registry.merged import merged
 
 MANIFEST = "manifest.json"
 FORMAT = "fairdeal-artefact/1"
@@ -57,6 +58,9 @@ class Artefact:
         One thread: two threads made the slowest single-row answers sixty times slower.
         """
         X = self._rows(X)
+        if self._together is not None:
+            scores = self._together.predict(X, num_threads=1)
+            return {name: scores[:, column] for column, name in enumerate(self.boosters)}
         return {name: booster.predict(X, num_threads=1) for name, booster in self._loaded.items()}
 
     def contributions(self, name: str, X: Matrix) -> Matrix:
@@ -120,6 +124,19 @@ class Artefact:
 
         try:
             return {name: lightgbm.Booster(model_str=text) for name, text in self.boosters.items()}
+        except lightgbm.basic.LightGBMError as error:
+            raise ArtefactError("booster", sorted(self.boosters), f"LightGBM model text ({error})") from error
+
+    @cached_property
+    def _together(self) -> Any | None:
+        """All boosters as one, where that gives the same bits; see ``models.registry.merged``."""
+        text = merged(tuple(self.boosters.values()))
+        if text is None:
+            return None
+        import lightgbm
+
+        try:
+            return lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:
             raise ArtefactError("booster", sorted(self.boosters), f"LightGBM model text ({error})") from error
 

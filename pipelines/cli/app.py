@@ -145,7 +145,7 @@ def flag_abuse(
 
     with progress() as step:
         report = flag(tables, out, _moment("as-of", as_of), step, key=load_settings().risk.key)
-    say(str(report))
+    say(report.summary())
 
 
 @app.command()
@@ -217,11 +217,14 @@ def doctor(as_json: AsJson = False) -> None:
 
 def main() -> None:
     """Run the command line; input that somebody can mend is one line on stderr and exit code 2."""
+    message = None
     try:
         app()
     except InputError as error:
-        sys.stderr.write(f"fairdeal: {error}\n")
-        raise SystemExit(2) from None
+        message = str(error)
+    if message is not None:  # outside the handler: DuckDB complains at exit about what a living traceback holds
+        sys.stderr.write(f"fairdeal: {message}\n")
+        sys.exit(2)
 
 
 def _moment(field: str, text: str | None) -> datetime | None:

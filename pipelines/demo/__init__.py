@@ -43,12 +43,12 @@ def run_demo(stack: ExitStack, users: int, days: int, seed: int, language: str, 
     home = load_settings().home.absolute() / "demo"
     shutil.rmtree(home, ignore_errors=True)
     os.environ["FAIRDEAL_HOME"] = str(home)  # the flows read their settings themselves
-    settings = with_free_ports(load_settings())
+    settings = load_settings()
     history = learn(settings, users, days, seed, progress)
     shoppers = Shoppers(history.shop)
     visits = shoppers.visits(0, max(200, users * 3 // 50), np.random.default_rng(seed))
     progress("start the three apps", 0.0)
-    apps = stack.enter_context(running_apps(settings, visits[0].at - timedelta(minutes=5)))
+    apps = stack.enter_context(running_apps(with_free_ports(settings), visits[0].at - timedelta(minutes=5)))
     progress("start the three apps", 1.0)
     day = asyncio.run(play(apps, history, shoppers, visits, seed, SAMPLE, progress))
     demo = Demo(users, days, seed, settings.shop.timezone, history, **day)
@@ -58,7 +58,7 @@ def run_demo(stack: ExitStack, users: int, days: int, seed: int, language: str, 
     links = {
         "data scientist": page.as_uri(),
         "issuance service": f"{apps.url('coupons')}/openapi.json",
-        "risk team": console_link(settings),
+        "risk team": console_link(apps.settings),
         "campaign operator": f"{apps.url('console')}/",
     }
     return Finished(demo, page, links)

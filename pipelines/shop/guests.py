@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from pipelines.shop.addresses import Place, respell
 from pipelines.shop.calendar import MINUTE, SECOND
@@ -63,14 +64,34 @@ class Lobby:
         return self._guests(at, self._devices(count), self._ips(count), self._homes(count, rng), rng)
 
     def _gateway(self, begin: int, count: int, rng: np.random.Generator) -> list[Guest]:
+        """New students behind the gateway that their dorm has always had."""
         at = begin + rng.integers(9 * 60, 23 * 60, count) * MINUTE
-        homes = self._homes(count, rng)
-        return self._guests(at, self._devices(count), self._ips(1) * count, homes, rng, look_alike=_GATEWAY)
+        network = self.shop.network
+        gateway = self._shared(network.ip_names(), network.home, _GATEWAY)
+        return self._guests(
+            at, self._devices(count), [gateway] * count, self._homes(count, rng), rng, look_alike=_GATEWAY
+        )
 
     def _kiosk(self, begin: int, count: int, rng: np.random.Generator) -> list[Guest]:
+        """Customers who register at a kiosk that has stood in its store all along."""
         at = begin + rng.integers(10 * 60, 21 * 60, count) * MINUTE
-        guests = self._devices(1) * count, self._ips(1) * count, self._homes(count, rng)
-        return self._guests(at, *guests, rng, look_alike=_KIOSK, terminal=TERMINALS[KIOSK])
+        network = self.shop.network
+        kiosk = self._shared(network.device_names(), network.second, _KIOSK)
+        return self._guests(
+            at,
+            [kiosk] * count,
+            self._ips(1) * count,
+            self._homes(count, rng),
+            rng,
+            look_alike=_KIOSK,
+            terminal=TERMINALS[KIOSK],
+        )
+
+    def _shared(self, names: pa.Array, values: Ints, look_alike: str) -> str:
+        """The value that most users of a look-alike group have in common, by name."""
+        members = self.shop.people.look_alike == LOOK_ALIKES.index(look_alike)
+        found, counts = np.unique(values[members & (values >= 0)], return_counts=True)
+        return str(names[int(found[counts.argmax()])].as_py())
 
     def _puppets(self, start: int, count: int, rng: np.random.Generator) -> list[Guest]:
         at = start + np.cumsum(rng.integers(2, 25, count)) * MINUTE

@@ -5,9 +5,11 @@ Rows are always taken in the order user → template → campaign, so that two c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
 from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.coupons.template import Template
@@ -63,36 +65,46 @@ def add_committed(tx: Transaction, campaign_id: str, cents: int) -> Verdict:
     return PASS if tx.connection.execute(statement).rowcount == 1 else Refuse("budget_exhausted")
 
 
-def would_refuse(connection: Connection, template: Template, user_id: str, day: date) -> Refuse | None:
-    """What a claim would be told now, without counting: which offers are eligible. The claim itself decides."""
-    shelf = connection.execute(
-        select(templates.c.issued, templates.c.quantity).where(templates.c.template_id == template.template_id)
-    ).one()
-    if shelf.quantity is not None and shelf.issued >= shelf.quantity:
-        return Refuse("quantity_exhausted")
-    counted = {
-        row.day: row.claimed
-        for row in connection.execute(
-            select(user_claims.c.day, user_claims.c.claimed).where(
-                user_claims.c.template_id == template.template_id,
-                user_claims.c.user_id == user_id,
-                user_claims.c.day.in_([ALL_DAYS, day.isoformat()]),
-            )
-        )
-    }
-    if template.per_user is not None and counted.get(ALL_DAYS, 0) >= template.per_user:
-        return Refuse("user_limit_total")
-    if template.per_user_day is not None and counted.get(day.isoformat(), 0) >= template.per_user_day:
-        return Refuse("user_limit_day")
-    return _campaign_refuses(connection, template)
+def claimable(connection: Connection, offers: Sequence[Template], user_id: str, day: date) -> list[Template]:
+    """The templates that a claim would grant now, without counting: which offers are eligible. The claim decides.
+
+    Three queries for all templates together, because this is read for every trigger.
+    """
+    ids = [template.template_id for template in offers]
+    payers = sorted({template.campaign_id for template in offers if template.campaign_id is not None})
+    days = [ALL_DAYS, day.isoformat()]
+    sold_out = set(connection.execute(_SOLD_OUT, {"ids": ids}).scalars())
+    rows = connection.execute(_COUNTED, {"ids": ids, "user_id": user_id, "days": days})
+    counted = {(row.template_id, row.day): row.claimed for row in rows}
+    paying = {row.campaign_id: row for row in connection.execute(_PAYERS, {"ids": payers})}
+    return [
+        template
+        for template in offers
+        if template.template_id not in sold_out
+        and _below(counted.get((template.template_id, ALL_DAYS), 0), template.per_user)
+        and _below(counted.get((template.template_id, day.isoformat()), 0), template.per_user_day)
+        and (template.campaign_id is None or _pays(paying[template.campaign_id], template))
+    ]
 
 
-def _campaign_refuses(connection: Connection, template: Template) -> Refuse | None:
-    if template.campaign_id is None:
-        return None
-    row = connection.execute(select(campaigns).where(campaigns.c.campaign_id == template.campaign_id)).one()
-    if row.committed_cents >= row.budget_cents:
-        return Refuse("budget_exhausted")
-    if row.liability_cents is not None and row.live_cents + template.kind.most_cents > row.liability_cents:
-        return Refuse("liability_exhausted")
-    return None
+_IDS = bindparam("ids", expanding=True)
+_SOLD_OUT = select(templates.c.template_id).where(
+    templates.c.template_id.in_(_IDS), templates.c.issued >= templates.c.quantity
+)
+_COUNTED = select(user_claims.c.template_id, user_claims.c.day, user_claims.c.claimed).where(
+    user_claims.c.template_id.in_(_IDS),
+    user_claims.c.user_id == bindparam("user_id"),
+    user_claims.c.day.in_(bindparam("days", expanding=True)),
+)
+_PAYERS = select(campaigns).where(campaigns.c.campaign_id.in_(_IDS))
+
+
+def _below(claimed: int, limit: int | None) -> bool:
+    return limit is None or claimed < limit
+
+
+def _pays(campaign: Row[Any], template: Template) -> bool:
+    if campaign.committed_cents >= campaign.budget_cents:
+        return False
+    live = campaign.live_cents + template.kind.most_cents
+    return campaign.liability_cents is None or bool(live <= campaign.liability_cents)

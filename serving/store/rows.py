@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table
@@ -14,8 +15,13 @@ def _insert(connection: Connection, table: Table) -> Any:
 
 def insert_new(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
     """Insert unless a row of the same key exists; True when this call wrote it."""
-    statement = _insert(connection, table).values(**values).on_conflict_do_nothing()
-    return bool(connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1)
+    statement = _insert_new(connection.dialect.name, table)
+    return bool(connection.execute(statement, values, execution_options={"preserve_rowcount": True}).rowcount == 1)
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Any:
+    return (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table).on_conflict_do_nothing()
 
 
 def count_up(

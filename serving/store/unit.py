@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from serving.clock import Clock, Ids, utc_now
@@ -232,12 +232,13 @@ def _row(request: Request) -> dict[str, Any]:
     }
 
 
+_BY_KEY = select(requests.c.fingerprint, requests.c.status, requests.c.body).where(
+    requests.c.principal == bindparam("principal"), requests.c.key == bindparam("key")
+)
+
+
 def _known(connection: Connection, request: Request) -> Answer | None:
-    row = connection.execute(
-        select(requests.c.fingerprint, requests.c.status, requests.c.body).where(
-            requests.c.principal == request.principal, requests.c.key == request.key
-        )
-    ).one_or_none()
+    row = connection.execute(_BY_KEY, {"principal": request.principal, "key": request.key}).one_or_none()
     if row is None:
         return None
     if row.fingerprint != request.fingerprint:

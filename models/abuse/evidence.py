@@ -56,14 +56,14 @@ def evidence(rows: pd.DataFrame) -> pd.DataFrame:
     own = coupon_only(rows)
     terms: dict[str, Floats] = {}
     for sharing in SHARING:
-        alike = aged(rows, f"{sharing.kind}_same_bare", sharing.ages)
+        alike = alike_on(rows, sharing)
         terms[sharing.kind] = sharing.points * np.log2(1.0 + alike) * purity(rows, sharing, alike) * own
     terms["person"] = 4.0 * np.log2(1.0 + _of(rows, "person_n_ever"))
     claim = (rows["kind"] == "claim").to_numpy()
     surge = np.log2(np.maximum(_of(rows, "template_burst"), 1.0)) * claim
     terms["burst"] = 0.8 * surge * own * _fast(rows)
     drip = np.minimum(_of(rows, "device_gaps"), 6.0) * _of(rows, "device_even")
-    terms["drip"] = 0.5 * drip * own * purity(rows, SHARING[0], aged(rows, "device_same_bare", SHARING[0].ages))
+    terms["drip"] = 0.5 * drip * own * purity(rows, SHARING[0], alike_on(rows, SHARING[0]))
     terms["drain"] = 0.45 * _of(rows, "drain")
     others = _of(rows, "device_drained_7d") + 0.5 * _of(rows, "address_drained_7d") + 0.5 * _of(rows, "ip_drained_7d")
     terms["takeovers"] = 2.0 * np.log2(1.0 + others) * (_of(rows, "drain") > 0)
@@ -82,6 +82,22 @@ def coupon_only(rows: pd.DataFrame) -> Floats:
     """From 0 to 1: how far the account exists for the coupon, by what it had done before and how new it is."""
     new = np.exp(-_of(rows, "age_days") / NEW_SCALE_DAYS)
     return np.sqrt(_of(rows, "bare")) * (0.4 + 0.6 * new)
+
+
+def alike_on(rows: pd.DataFrame, sharing: Sharing) -> Floats:
+    """How many coupon-only accounts were on the value before, weighted by age and, for networks, by their pace."""
+    return aged(rows, f"{sharing.kind}_same_bare", sharing.ages) * pace(rows, sharing.kind)
+
+
+def pace(rows: pd.DataFrame, kind: str) -> Floats:
+    """Share of the day's like-minded accounts that came within the last hour, from 0.1 to 1; 1 for what people own.
+
+    Students who move in meet behind one IP all day long, each on a phone of their own; bots come within minutes.
+    """
+    if kind not in ("ip", "block"):
+        return np.ones(len(rows))
+    hour, day = _of(rows, f"{kind}_same_bare_1h"), _of(rows, f"{kind}_same_bare_24h")
+    return np.maximum(np.divide(hour, day, out=np.zeros(len(rows)), where=day > 0), 0.1)
 
 
 def aged(rows: pd.DataFrame, column: str, ages: tuple[tuple[str, float], ...]) -> Floats:

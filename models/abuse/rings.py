@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.abuse.evidence import SHARING, Floats, aged, coupon_only, purity
+from models.abuse.evidence import SHARING, Floats, alike_on, coupon_only, pace, purity
 from models.abuse.marks import DAY
 
 REACH_DAYS = {"device": 60.0, "address": 60.0, "ip": 1.0, "block": 1 / 24, "person": 365.0}
@@ -43,8 +43,7 @@ def links(rows: pd.DataFrame, user: NDArray[np.int64], terms: pd.DataFrame) -> p
     drained = rows["drain"].to_numpy(np.float64) > 0
     parts = []
     for sharing in SHARING:
-        alike = aged(rows, f"{sharing.kind}_same_bare", sharing.ages)
-        pure = purity(rows, sharing, alike)
+        pure = purity(rows, sharing, alike_on(rows, sharing)) * pace(rows, sharing.kind)
         claim = (rows["kind"] == "claim").to_numpy()
         key = rows[sharing.kind] + "|" + rows["template"]
         parts.append(_chained(rows, user, key.where(claim), own, pure, sharing.kind))

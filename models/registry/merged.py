@@ -34,7 +34,7 @@ def merged(texts: Sequence[str]) -> str | None:
     lines = ["tree", f"version={first['version']}", f"num_class={count}", f"num_tree_per_iteration={count}"]
     lines += ["label_index=0", *(f"{name}={first[name]}" for name in _HEAD), "", ""]
     rounds = max(len(own) for own in trees)
-    blocks = []
+    blocks: list[str] = []
     for turn in range(rounds):
         for own in trees:
             blocks.append(f"Tree={len(blocks)}\n{own[turn] if turn < len(own) else _NOTHING}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from models.policy.ope import Logged, dr, ips, snips
+from models.policy.ope import Estimate, Logged, difference, dr, estimate, ips, snips
 from models.uplift.baselines import AverageEffect, TBoosted, TLinear
 from models.uplift.contrast import Prepared
 from models.uplift.dr import DRLearner
@@ -26,6 +26,7 @@ Matrix = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 DR, LINEAR, BOOSTED, RESPONSE = "dr_learner", "t_linear", "t_boosted", "response_ranking"
+BEST_SINGLE = "best_single_arm"
 LEARNERS = (DR, LINEAR, BOOSTED, RESPONSE)
 ESTIMATORS = {"ips": ips, "snips": snips, "dr": dr}
 GRID = np.linspace(0, 1, 101)
@@ -38,6 +39,7 @@ class Judgement:
 
     arms: tuple[str, ...]
     figures: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
+    errors: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
     curves: dict[tuple[str, str], list[Vector]] = field(default_factory=dict)
     fifths: dict[str, list[Vector]] = field(default_factory=dict)
     importance: dict[str, float] = field(default_factory=dict)
@@ -52,9 +54,14 @@ class Judgement:
         """One split's figure."""
         self.figures.setdefault((what, of, by), []).append(figure)
 
+    def add_estimate(self, what: str, of: str, by: str, estimate: Estimate) -> None:
+        """One split's estimate with its standard error on the test rows."""
+        self.add(what, of, by, estimate.value)
+        self.errors.setdefault((what, of, by), []).append(estimate.standard_error)
+
     def summary(self, what: str, of: str, by: str) -> Repeated:
         """Mean over splits with the interval for overlapping splits."""
-        return repeated(self.figures[what, of, by])
+        return repeated(self.figures[what, of, by], errors=self.errors.get((what, of, by)))
 
     def paired(self, what: str, first: tuple[str, str], second: tuple[str, str]) -> Repeated:
         """First minus second, split by split."""
@@ -141,20 +148,27 @@ def _difference(y: Vector, w: Vector, treated: NDArray[np.bool_], control: NDArr
 
 
 def _policies(train: Trial, test: Trial, profit: Mapping[str, Matrix], expected: Matrix, result: Judgement) -> None:
-    """Value of each policy per unit, net of cost, on the test rows; ``expected`` (n, K) serves the DR estimate."""
+    """Value of each policy per unit, net of cost, and its gain over the best single arm, on the test rows.
+
+    ``expected`` (n, K) serves the DR estimate.
+    """
     average = AverageEffect().fit(train.X, train.treatment, train.net, train.propensity).effect_
     K = len(test.arms)
     best = int(np.argmax(np.concatenate(([0.0], average))))
     result.best_arms.append(test.arms[best])
     chosen = {f"everyone:{arm}": np.full(len(test), k) for k, arm in enumerate(test.arms)}
-    chosen["best_single_arm"] = np.full(len(test), best)
+    chosen[BEST_SINGLE] = np.full(len(test), best)
     for name, effects in profit.items():
         chosen[f"best_arm_per_customer:{name}"] = np.argmax(np.column_stack([np.zeros(len(test)), effects]), axis=1)
     targets = {name: np.eye(K)[arm] for name, arm in chosen.items()}
     targets["random"] = np.full((len(test), K), 1 / K)
-    for policy, target in targets.items():
-        log = Logged(test.treatment, test.net, test.taken, target, expected)
-        for estimator, estimate in ESTIMATORS.items():
-            result.add("policy", policy, estimator, estimate(log).value)
+    logs = {
+        policy: Logged(test.treatment, test.net, test.taken, target, expected, test.cluster)
+        for policy, target in targets.items()
+    }
+    for policy, log in logs.items():
+        for name, estimator in ESTIMATORS.items():
+            result.add_estimate("policy", policy, name, estimate(log, estimator))
+        result.add_estimate("policy_gain", policy, "dr", difference(log, logs[BEST_SINGLE], dr))
         result.add("policy_ess", policy, "ess", float(log.weight.sum() ** 2 / (log.weight**2).sum()))
         result.add("policy_weight", policy, "largest_weight", float(log.weight.max()))

@@ -34,15 +34,22 @@ class Repeated:
         return float(np.std(self.each, ddof=1)) if len(self.each) > 1 else float("nan")
 
 
-def repeated(figures: ArrayLike, test_share: float = TEST_SHARE) -> Repeated:
-    """Summarise one figure per split; with a single split there is no interval (NaN)."""
+def repeated(figures: ArrayLike, test_share: float = TEST_SHARE, errors: ArrayLike | None = None) -> Repeated:
+    """Summarise one figure per split; with a single split there is no interval (NaN).
+
+    ``errors`` are the standard errors of the figures on their own test rows. Stratified splits differ too little for
+    figures that the strata fix (the mean of an arm is the same in each), so the larger spread of the two counts.
+    """
     from scipy.stats import t
 
     each = np.asarray(figures, dtype=float)
     J, mean = len(each), float(each.mean())
     if J < 2:
         return Repeated(mean, float("nan"), float("nan"), tuple(each.tolist()))
-    error = float(each.std(ddof=1)) * np.sqrt(1 / J + test_share / (1 - test_share))
+    spread = float(each.std(ddof=1))
+    if errors is not None:
+        spread = max(spread, float(np.sqrt(np.mean(np.square(np.asarray(errors, dtype=float))))))
+    error = spread * np.sqrt(1 / J + test_share / (1 - test_share))
     reach = float(t.ppf(0.975, J - 1)) * error
     return Repeated(mean, mean - reach, mean + reach, tuple(each.tolist()))
 

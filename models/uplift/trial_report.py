@@ -184,7 +184,7 @@ def _policies(report: Report, judgement: Judgement, names: Names) -> None:
         report.add_figures({f"policy_{flat}_effective_rows": ess, f"policy_{flat}_largest_weight": weight})
         rows.append([_policy_words(policy), *map(_cell, found.values()), round(ess), f"{weight:.1f}"])
         if policy != BEST_SINGLE:
-            paired = judgement.paired("policy", (policy, "dr"), (BEST_SINGLE, "dr"))
+            paired = judgement.summary("policy_gain", policy, "dr")
             report.add_figures(_flat(f"policy_{flat}_minus_{BEST_SINGLE}_dr", paired.mean, paired.low, paired.high))
             drawn.append(Interval(_policy_words(policy), paired.mean, paired.low, paired.high))
     columns: list[Text] = [Words("policy", "策略"), "IPS", "SNIPS", "DR"]

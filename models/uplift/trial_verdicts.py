@@ -57,7 +57,7 @@ def ranking_statement(arm: str, judgement: Judgement) -> Statement:
 
 def policy_statement(judgement: Judgement) -> Statement:
     """Is choosing the arm per customer better than the best single arm for everybody?"""
-    gain = judgement.paired("policy", (MODEL_POLICY, "dr"), (BEST_SINGLE, "dr"))
+    gain = judgement.summary("policy_gain", MODEL_POLICY, "dr")
     mine, single = (judgement.summary("policy", policy, "dr").mean for policy in (MODEL_POLICY, BEST_SINGLE))
     values, best = f"{mine:.4f} / {single:.4f}", judgement.best_arm
     if gain.low > 0:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from serving.api import bodies
 from serving.api.access import allowed
 from serving.api.paging import After, Id, Limit, found, page, store_of
-from serving.api.writes import Write, immediately, writes
+from serving.api.writes import Write, writes
 from serving.coupons.refusals import Refuse
 from serving.keys import CATALOGUE_READ, CATALOGUE_WRITE
 from serving.store import shelf
@@ -31,7 +31,7 @@ async def create_campaign(
         verdict = shelf.add_campaign(tx, campaign)
         return verdict if isinstance(verdict, Refuse) else Answer(201, body.model_dump(mode="json"))
 
-    return await write.answer(body, lambda: immediately(command))
+    return await write.run(body, command)
 
 
 @router.get("/campaigns", dependencies=[Depends(allowed(CATALOGUE_READ))])
@@ -59,7 +59,7 @@ async def create_template(
         verdict = shelf.add_template(tx, template)
         return verdict if isinstance(verdict, Refuse) else Answer(201, template_view(template, 0))
 
-    return await write.answer(body, lambda: immediately(command))
+    return await write.run(body, command)
 
 
 @router.get("/templates", dependencies=[Depends(allowed(CATALOGUE_READ))])
@@ -87,7 +87,7 @@ async def set_access(
         answer = {"template_id": template_id, "access": body.access}
         return verdict if isinstance(verdict, Refuse) else Answer(200, answer)
 
-    return await write.answer(body, lambda: immediately(command))
+    return await write.run(body, command)
 
 
 def _campaign_view(row: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from serving.api import bodies
 from serving.api.access import allowed
 from serving.api.paging import After, Id, Limit, page, store_of
-from serving.api.writes import Write, immediately, writes
+from serving.api.writes import Write, writes
 from serving.issuer import Issuer
 from serving.keys import CLAIMS, REVIEW, TRIGGERS, WALLET
 from serving.review.store import upsert
@@ -26,14 +26,14 @@ async def trigger(
 ) -> Response:
     """Decide which offer this user gets, if any; the decision is stored with its propensity and reason."""
     issuer: Issuer = request.app.state.issuer
-    return await write.answer(body, lambda: issuer.trigger(body.who(), body.trigger, body.campaign_id))
+    return await write.consult(body, lambda: issuer.trigger(body.who(), body.trigger, body.campaign_id))
 
 
 @router.post("/claims", status_code=201, tags=["issuer"])
 async def claim(request: Request, body: bodies.ClaimBody, write: Annotated[Write, Depends(writes(CLAIMS))]) -> Response:
     """Issue a coupon if risk and every limit allow it."""
     issuer: Issuer = request.app.state.issuer
-    return await write.answer(body, lambda: issuer.claim(body.who(), body.template_id, body.decision_id))
+    return await write.consult(body, lambda: issuer.claim(body.who(), body.template_id, body.decision_id))
 
 
 @router.get("/users/{user_id}/wallet", tags=["issuer"], dependencies=[Depends(allowed(WALLET))])
@@ -47,4 +47,4 @@ async def wallet(request: Request, user_id: Id, limit: Limit = 50, starting_afte
 async def put_flags(body: bodies.FlagsBody, write: Annotated[Write, Depends(writes(REVIEW))]) -> Response:
     """Flags of an abuse run: one case per ring or user; the same flags twice change nothing."""
     command = upsert([flag.value() for flag in body.flags], "flow")
-    return await write.answer(body, lambda: immediately(command))
+    return await write.run(body, command)

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from serving.api import bodies
 from serving.api.access import allowed
-from serving.api.writes import Write, immediately, writes
+from serving.api.writes import Write, writes
 from serving.keys import ORDERS, QUOTES
 from serving.redeemer import Redeemer
 
@@ -28,7 +28,7 @@ async def hold(request: Request, body: bodies.HoldBody, write: Annotated[Write, 
     """Lock a coupon for an order until a deadline."""
     redeemer: Redeemer = request.app.state.redeemer
     command = redeemer.hold(body.user_id, body.coupon_id, body.order_id, body.cart.value())
-    return await write.answer(body, lambda: immediately(command))
+    return await write.run(body, command)
 
 
 @router.post("/redemptions", status_code=201)
@@ -42,7 +42,7 @@ async def redeem(
     else:
         coupon_id, order_id, cart = body.direct()
         command = redeemer.redeem_now(body.user_id, coupon_id, order_id, cart.value())
-    return await write.answer(body, lambda: immediately(command))
+    return await write.run(body, command)
 
 
 @router.post("/rollbacks", status_code=201)
@@ -52,7 +52,7 @@ async def roll_back(
     """The order is undone; the coupon comes back where the scene and its validity allow."""
     redeemer: Redeemer = request.app.state.redeemer
     command = redeemer.roll_back(body.user_id, body.scene, hold_id=body.hold_id, redemption_id=body.redemption_id)
-    return await write.answer(body, lambda: immediately(command))
+    return await write.run(body, command)
 
 
 @router.post("/refunds", status_code=201)
@@ -62,4 +62,4 @@ async def refund(
     """Units come back, each for its price less its frozen share of the discount."""
     redeemer: Redeemer = request.app.state.redeemer
     command = redeemer.refund(body.user_id, body.redemption_id, body.units())
-    return await write.answer(body, lambda: immediately(command))
+    return await write.run(body, command)

@@ -8,7 +8,8 @@ with a 5xx saved nothing either and may be sent again under its key.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -25,7 +26,7 @@ _KEY = r"^[\x21-\x7e]{1,255}$"
 
 
 class Write:
-    """The writing side of one request: ``answer`` runs a command once for its key."""
+    """The writing side of one request: ``run`` and ``consult`` run a command once for its key."""
 
     def __init__(
         self, store: Store, in_flight: set[tuple[str, str]], principal: Principal, key: str, route: str
@@ -36,8 +37,22 @@ class Write:
         self._key = key
         self._route = route
 
-    async def answer(self, body: BaseModel | None, prepare: Callable[[], Awaitable[Command]]) -> Response:
-        """Replay, or prepare (this may consult scoring) and run the command."""
+    async def run(self, body: BaseModel | None, command: Command) -> Response:
+        """Run a command that needs nothing from outside the ledger; its own transaction finds a replay."""
+        with self._alone(body) as asked:
+            return answer_response(await self._store.run(asked, command))
+
+    async def consult(self, body: BaseModel | None, prepare: Callable[[], Awaitable[Command]]) -> Response:
+        """Replay, or prepare (which asks scoring, so a replay is looked for first) and run the command."""
+        with self._alone(body) as asked:
+            known = await self._store.fetch(lambda connection: self._store.replayed(connection, asked))
+            if known is None:
+                known = await self._store.run(asked, await prepare())
+            return answer_response(known)
+
+    @contextmanager
+    def _alone(self, body: BaseModel | None) -> Iterator[Asked]:
+        """The request with its fingerprint, while no twin of it is being answered in this process."""
         sent = canonical(body.model_dump(mode="json")) if body is not None else ""
         fingerprint = hashlib.sha256(f"{self._route}\n{sent}".encode()).hexdigest()
         asked = Asked(self._principal.name, self._key, self._route, fingerprint)
@@ -46,10 +61,7 @@ class Write:
             raise ProblemError("request_in_flight")
         self._in_flight.add(twin)
         try:
-            known = await self._store.fetch(lambda connection: self._store.replayed(connection, asked))
-            if known is None:
-                known = await self._store.run(asked, await prepare())
-            return answer_response(known)
+            yield asked
         finally:
             self._in_flight.discard(twin)
 
@@ -68,8 +80,3 @@ def writes(scope: str) -> Callable[..., Awaitable[Write]]:
         return Write(state.store, state.in_flight, principal, idempotency_key, f"{request.method} {request.url.path}")
 
     return write
-
-
-async def immediately(command: Command) -> Command:
-    """For commands that need nothing from outside the ledger."""
-    return command

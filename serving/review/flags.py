@@ -7,7 +7,6 @@ from sqlalchemy import Connection, bindparam, select
 from serving.review.case import ACTIONS
 from serving.store.schema import flags
 
-
 _STANDINGS = select(flags.c.user_id, flags.c.standing).where(flags.c.user_id.in_(bindparam("user_ids", expanding=True)))
 
 

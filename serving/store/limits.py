@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, or_, select, update
 
 from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.coupons.template import Template
@@ -29,7 +29,7 @@ def take_user(tx: Transaction, template: Template, user_id: str, day: date) -> V
         if limit is None:
             continue
         key = {"template_id": template.template_id, "user_id": user_id, "day": name}
-        if not count_up(tx.connection, user_claims, key, "claimed", user_claims.c.claimed < limit):
+        if not count_up(tx.connection, user_claims, key, "claimed", limit):
             return Refuse(code)
     return PASS
 
@@ -87,7 +87,7 @@ def claimable(connection: Connection, offers: Sequence[Template], user_id: str, 
     ]
 
 
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _SOLD_OUT = select(templates.c.template_id).where(
     templates.c.template_id.in_(_IDS), templates.c.issued >= templates.c.quantity
 )

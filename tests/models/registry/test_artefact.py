@@ -15,6 +15,7 @@ import pytest
 from features.errors import InputError
 from models.registry import Artefact, ArtefactError, effects
 from models.registry.artefact import MANIFEST
+from models.registry.merged import merged
 
 FEATURES = ["recency", "frequency", "money"]
 
@@ -148,3 +149,36 @@ def test_importing_the_registry_loads_neither_learners_nor_mlflow() -> None:
     heavy = "{'sklearn', 'lightgbm', 'mlflow', 'models.uplift'}"
     code = f"import sys, models.registry; sys.exit(len({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_boosters_put_together_give_the_bits_of_each_alone() -> None:
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(600, 4)) * [1, 1e3, 1e-3, 5]
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X[:, 3] = np.abs(np.nan_to_num(X[:, 3])).astype(int)
+    rounds = {"value:a": 1, "value:b": 30, "cost:a": 7, "cost:b": 12}
+    params = {"num_leaves": 6, "num_threads": 1, "verbosity": -1}
+    texts = {
+        name: lightgbm.train(
+            params, lightgbm.Dataset(X, rng.normal(10, 1e4, 600), categorical_feature=[3]), count
+        ).model_to_string()
+        for name, count in rounds.items()
+    }
+    found = Artefact("uplift", {"features": ["a", "b", "c", "d"]}, texts).predict(X)
+    assert merged(list(texts.values())) is not None
+    for name, text in texts.items():
+        np.testing.assert_array_equal(found[name], lightgbm.Booster(model_str=text).predict(X, num_threads=1))
+
+
+def test_boosters_with_a_link_or_another_width_are_asked_one_by_one() -> None:
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(200, 3))
+    quiet = {"num_threads": 1, "verbosity": -1}
+    plain = lightgbm.train(quiet, lightgbm.Dataset(X, X[:, 0]), 3).model_to_string()
+    narrow = lightgbm.train(quiet, lightgbm.Dataset(X[:, :2], X[:, 0]), 3).model_to_string()
+    chance = lightgbm.train({**quiet, "objective": "binary"}, lightgbm.Dataset(X, X[:, 0] > 0), 3).model_to_string()
+    assert merged([plain]) is None
+    assert merged([plain, narrow]) is None
+    assert merged([plain, chance]) is None
+    found = Artefact("uplift", {"features": FEATURES}, {"value": plain, "redeem": chance}).predict(X)
+    assert 0 < found["redeem"].min() < found["redeem"].max() < 1

@@ -175,8 +175,8 @@ def cast_sql(column: Column, given: str | None) -> str:
     name, wanted = _name(column.name), _SQL_TYPES[column.kind]
     if given is None:
         return f"NULL::{wanted}"
-    if column.kind == "timestamp" and given == "VARCHAR":
-        # A plain cast would drop "+08:00" without applying it.
+    if column.kind == "timestamp" and given in ("VARCHAR", "TIMESTAMPTZ_NS"):
+        # A plain cast would drop "+08:00" without applying it, and DuckDB has none for zoned nanoseconds.
         return f"CAST(TRY_CAST({name} AS TIMESTAMPTZ) AS TIMESTAMP)"
     if column.kind == "integer" and given not in _INTEGERS:
         # A plain cast rounds "1.5" to 2.

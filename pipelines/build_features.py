@@ -17,6 +17,7 @@ from features.groups import GROUPS
 from features.repo import FeatureRepo
 from features.shop import prepare, vocabulary_of
 from features.snapshots import read_vocabulary, write_snapshot, write_vocabulary
+from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
 
 Progress = Callable[[str, float], None]
@@ -95,7 +96,7 @@ def _silent(what: str, share: float) -> None:
     """Progress that nobody watches."""
 
 
-@task(retries=2, retry_delay_seconds=5)
+@task(retries=2, retry_delay_seconds=5, retry_condition_fn=may_pass)
 def build_task(settings: Settings, days: Sequence[date] | None) -> BuildReport:
     """``build`` for an installation, tried again on failure: every file it writes is replaced whole."""
     return build(

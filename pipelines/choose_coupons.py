@@ -23,6 +23,7 @@ from models.policy.plan import Plan, plan
 from models.registry import Artefact, Loaded, Registry, effects
 from models.report import Report, Words
 from pipelines.read_features import matrix_of, newest_day, users_on
+from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
 
 #: Actions on an account that keep coupons from it; a ``hold`` waits for a reviewer and keeps nothing.
@@ -209,7 +210,7 @@ def _silent(what: str, share: float) -> None:
     """Progress that nobody watches."""
 
 
-@task(retries=2, retry_delay_seconds=10)
+@task(retries=2, retry_delay_seconds=10, retry_condition_fn=may_pass)
 def round_task(settings: Settings, flags: Path | None, day: date | None, budget_cents: int | None) -> Round:
     """``run_round`` for an installation, tried again on failure: its files are replaced and its version is new."""
     return run_round(settings, flags=flags, day=day, budget_cents=budget_cents)

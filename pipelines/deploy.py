@@ -61,6 +61,8 @@ def flow_names() -> list[str]:
 def run_flow(name: str, overrides: Mapping[str, str]) -> Any:
     """Run a flow in this process with its parameters from the file, ``overrides`` over them (read as YAML)."""
     prepare(load_settings())
+    from prefect.exceptions import ParameterTypeError
+
     entry = _entry(load_flows(), name)
     function = load_function(entry)
     known = inspect.signature(function.fn).parameters
@@ -68,7 +70,11 @@ def run_flow(name: str, overrides: Mapping[str, str]) -> Any:
         if key not in known:
             raise InputError("parameter", key, f"one of: {', '.join(known)}")
     values = {key: yaml.safe_load(value) for key, value in overrides.items()}
-    return function(**{**entry.parameters, **values})
+    try:
+        checked = function.validate_parameters({**entry.parameters, **values})
+    except ParameterTypeError as error:
+        raise InputError("parameters", values, " ".join(str(error).split())) from None
+    return function(**checked)
 
 
 def load_function(entry: FlowEntry) -> Any:
@@ -80,6 +86,7 @@ def load_function(entry: FlowEntry) -> Any:
 def run_schedules(flows: Mapping[str, FlowEntry] | None = None, settings: Settings | None = None) -> None:
     """Serve every flow that has a time until interrupted; times are in the shop's time zone."""
     settings = settings or load_settings()
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")  # here the console is the log
     prepare(settings)
     with prefect_server(settings):
         from prefect import serve

@@ -26,6 +26,7 @@ from models.registry import Loaded, Registry, effects
 from models.report import Estimate, Report, Words
 from pipelines.build_features import last_day
 from pipelines.read_features import decisions_between, matrix_of, open_tables
+from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
 
 FEWEST = 100  # decisions below which no interval deserves the name
@@ -201,7 +202,7 @@ def _silent(what: str, share: float) -> None:
     """Progress that nobody watches."""
 
 
-@task(retries=2, retry_delay_seconds=10)
+@task(retries=2, retry_delay_seconds=10, retry_condition_fn=may_pass)
 def judge_task(settings: Settings, after: datetime | None, before: datetime | None) -> Evaluation:
     """``judge_policy`` for an installation, tried again on failure: its files are replaced."""
     return judge_policy(settings, after=after, before=before)

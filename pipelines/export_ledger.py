@@ -6,11 +6,12 @@ from pathlib import Path
 
 from prefect import flow, get_run_logger, task
 
+from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
 from serving.store.export import export_tables
 
 
-@task(retries=2, retry_delay_seconds=10)
+@task(retries=2, retry_delay_seconds=10, retry_condition_fn=may_pass)
 def export_task(settings: Settings, out: Path) -> dict[str, int]:
     """``export_tables`` for an installation, tried again on failure: every file is replaced whole."""
     return export_tables(settings.ledger_url, out)

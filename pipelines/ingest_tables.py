@@ -7,10 +7,11 @@ from pathlib import Path
 from prefect import flow, get_run_logger, task
 
 from features.ingest import IngestReport, ingest_folder
+from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
 
 
-@task(retries=2, retry_delay_seconds=10)
+@task(retries=2, retry_delay_seconds=10, retry_condition_fn=may_pass)
 def ingest_task(settings: Settings, source: Path) -> IngestReport:
     """``ingest_folder`` for an installation, tried again on failure: the tables change only when all were read."""
     return ingest_folder(source, settings.tables, settings.rejected)

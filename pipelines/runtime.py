@@ -6,8 +6,13 @@ Prefect reads its settings when it is imported, so ``prepare`` runs before any f
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
+from features.errors import InputError
 from serving.settings import Settings
+
+if TYPE_CHECKING:
+    from prefect.states import State
 
 
 def prepare(settings: Settings) -> None:
@@ -23,8 +28,14 @@ def prepare(settings: Settings) -> None:
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        "PREFECT_LOGGING_LEVEL": "WARNING",
+        # Prefect keeps the log of every run; on the console an error is one line of ours, not its traceback too.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+
+
+def may_pass(_task: object, _run: object, state: State[Any]) -> bool:
+    """Whether trying a failed task again can help: bad input stays bad."""
+    return not isinstance(state.result(raise_on_failure=False), InputError)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from prefect import flow, get_run_logger, task
 
+from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
 from serving.store.audit import seal
 
 
-@task(retries=2, retry_delay_seconds=5)
+@task(retries=2, retry_delay_seconds=5, retry_condition_fn=may_pass)
 def seal_task(settings: Settings) -> int:
     """``seal`` for an installation, tried again on failure: what is sealed already is left alone."""
     return seal(settings.ledger_url, settings.seals, settings.risk.key)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from prefect import flow, get_run_logger, task
 
+from pipelines.runtime import may_pass
 from pipelines.shop import simulate
 
 
-@task(retries=1, retry_delay_seconds=5)
+@task(retries=1, retry_delay_seconds=5, retry_condition_fn=may_pass)
 def simulate_task(out: Path, users: int, days: int, seed: int) -> None:
     """``simulate``, tried again on failure: it replaces its folder whole."""
     simulate(users=users, days=days, seed=seed, out=out)

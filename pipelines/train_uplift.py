@@ -26,6 +26,7 @@ from models.uplift.gate_report import gate_report
 from models.uplift.trial import Trial, check_propensity, check_treatment
 from pipelines.build_features import last_day
 from pipelines.read_features import decisions_between, matrix_of, open_tables
+from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
 
 NAME = "uplift"
@@ -222,7 +223,7 @@ def _silent(what: str, share: float) -> None:
     """Progress that nobody watches."""
 
 
-@task(retries=2, retry_delay_seconds=10)
+@task(retries=2, retry_delay_seconds=10, retry_condition_fn=may_pass)
 def learn_task(settings: Settings, as_of: datetime | None, held_out: float, budget_share: float, seed: int) -> Trained:
     """``learn_uplift`` for an installation, tried again on failure; every try that gets to the end is a version."""
     return learn_uplift(settings, as_of=as_of, held_out=held_out, budget_share=budget_share, seed=seed)

@@ -14,10 +14,10 @@ from models.plots import Interval, Line, intervals, lines
 from models.policy.ope import Logged, difference, snips
 from models.report import Cell, Estimate, Report, Text, Words
 from models.uplift.checks import Check
-from models.uplift.judge import DR, ESTIMATORS, GRID, Judgement
+from models.uplift.judge import BEST_SINGLE, DR, ESTIMATORS, GRID, Judgement
 from models.uplift.splits import Repeated
 from models.uplift.trial import Trial
-from models.uplift.trial_verdicts import BEST_SINGLE, LEARNERS, MODEL_POLICY, policy_statement, ranking_statement
+from models.uplift.trial_verdicts import LEARNERS, MODEL_POLICY, policy_statement, ranking_statement
 
 METRICS = {
     "sklift_qini": Words("Qini (scikit-uplift)", "Qini（scikit-uplift）"),

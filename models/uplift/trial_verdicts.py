@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.report import Words
-from models.uplift.judge import BOOSTED, DR, LINEAR, RESPONSE, Judgement
+from models.uplift.judge import BEST_SINGLE, BOOSTED, DR, LINEAR, RESPONSE, Judgement
 from models.uplift.splits import Repeated
 
 LEARNERS = {
@@ -15,7 +15,7 @@ LEARNERS = {
     RESPONSE: Words("response ranking", "响应率排序"),
 }
 MODEL_POLICY = f"best_arm_per_customer:{DR}"
-BEST_SINGLE = "best_single_arm"
+
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -222,9 +224,20 @@ def main() -> None:
         app()
     except InputError as error:
         message = str(error)
-    if message is not None:  # outside the handler: DuckDB complains at exit about what a living traceback holds
+    if message is not None:
         sys.stderr.write(f"fairdeal: {message}\n")
-        sys.exit(2)
+        _leave(2)
+
+
+def _leave(code: int) -> None:
+    """End the process without tearing the interpreter down, after what was registered for its end (Prefect's server).
+
+    Prefect's threads keep a failed run's frames, and DuckDB's binding fills the screen with what these still hold.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _moment(field: str, text: str | None) -> datetime | None:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Row, select
 
-from serving.store.engine import reader_engine
+from serving.store.engine import reader_engine, require_ledger
 from serving.store.schema import events
 
 DOMAIN = b"fairdeal-audit-1"
@@ -55,6 +55,7 @@ class AuditReport:
 
 def seal(url: str, path: Path, key: str) -> int:
     """Append every event that is not in the chain yet; returns how many. One sealer at a time holds the file."""
+    require_ledger(url)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -107,6 +108,7 @@ def _fault(link: Link, n: int, digests: dict[str, str], key: str, previous: str)
 
 @contextmanager
 def _reading(url: str) -> Iterator[Connection]:
+    require_ledger(url)
     engine = reader_engine(url)
     try:
         with engine.connect() as connection:

@@ -52,13 +52,24 @@ def reader_engine(url: str) -> Engine:
 _CONNECT: dict[str, Any] = {"check_same_thread": False, "timeout": BUSY_SECONDS, "isolation_level": None}
 
 
-def _sqlite_url(url: str) -> str:
-    if dbapi2.sqlite_version_info < OLDEST_SQLITE:
-        raise InputError("SQLite", dbapi2.sqlite_version, "at least 3.51.3, which fixed a corruption at WAL reset")
+def database_file(url: str) -> Path:
+    """The file of an SQLite ledger."""
     database = make_url(url).database
     if not database or database == ":memory:":
         raise InputError("ledger_url", url, "an SQLite file, because a ledger outlives its process")
-    Path(database).parent.mkdir(parents=True, exist_ok=True)
+    return Path(database)
+
+
+def require_ledger(url: str) -> None:
+    """Raise unless there is a ledger to read; opening an SQLite file that is not there would make an empty one."""
+    if is_sqlite(url) and not database_file(url).exists():
+        raise InputError("ledger", str(database_file(url)), "an existing ledger; fairdeal serve makes one")
+
+
+def _sqlite_url(url: str) -> str:
+    if dbapi2.sqlite_version_info < OLDEST_SQLITE:
+        raise InputError("SQLite", dbapi2.sqlite_version, "at least 3.51.3, which fixed a corruption at WAL reset")
+    database_file(url).parent.mkdir(parents=True, exist_ok=True)
     return url
 
 
@@ -110,7 +121,7 @@ class WriterLock:
         self._file: TextIO | None = None
         if not is_sqlite(url):
             return
-        path = Path(f"{make_url(url).database}.lock")
+        path = Path(f"{database_file(url)}.lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("w")
         try:

@@ -18,7 +18,7 @@ from serving.coupons.kinds import NoThreshold, Percent, ThresholdCut
 from serving.coupons.template import Template, template_from_data
 from serving.coupons.validity import DaysFromClaim
 from serving.review.report import verdict_rows
-from serving.store.engine import reader_engine
+from serving.store.engine import reader_engine, require_ledger
 from serving.store.schema import coupons, decisions, redemptions, template_versions, templates
 
 EXPORTED = ("coupons", "decisions", "templates", "verdicts")
@@ -29,6 +29,7 @@ def export_tables(url: str, folder: Path) -> dict[str, int]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    require_ledger(url)
     folder.mkdir(parents=True, exist_ok=True)
     engine = reader_engine(url)
     level = "SERIALIZABLE" if engine.dialect.name == "sqlite" else "REPEATABLE READ"

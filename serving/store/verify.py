@@ -36,7 +36,7 @@ from serving.review.case import Case
 from serving.review.case import apply as apply_case
 from serving.review.store import case_row, flag_rows
 from serving.store import schema
-from serving.store.engine import reader_engine
+from serving.store.engine import reader_engine, require_ledger
 from serving.store.unit import canonical
 
 MOST_SHOWN = 100
@@ -74,6 +74,7 @@ class LedgerReport:
 
 def verify_ledger(url: str, timezone: str = "Asia/Shanghai") -> LedgerReport:
     """Compare the state of the ledger at ``url`` with what its events say; reads only, while others may write."""
+    require_ledger(url)
     engine = reader_engine(url)
     try:
         with engine.connect().execution_options(isolation_level=_snapshot(engine.dialect.name)) as connection:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,8 +51,55 @@ class Estimate:
         return f'<span class="estimate">{value} <small>[{low}, {high}]</small></span>'
 
 
+@dataclass(frozen=True)
+class Money:
+    """Yuan, given in cents, as a table cell."""
+
+    cents: float
+    digits: int = 0
+
+    def html(self) -> str:
+        """``¥1,234``; below zero ``−¥1,234``."""
+        if not math.isfinite(self.cents):
+            return "–"
+        shown = f"{abs(self.cents) / 100:,.{self.digits}f}"
+        return f"{'−' if self.cents < 0 and float(shown.replace(',', '')) else ''}¥{shown}"
+
+
+@dataclass(frozen=True)
+class Percent:
+    """A share with at least two digits that count, as a table cell."""
+
+    share: float
+
+    def html(self) -> str:
+        """``12 %``, ``0.013 %``."""
+        size = abs(self.share) * 100
+        if not math.isfinite(size):
+            return "–"
+        digits = min(8, max(0, 1 - math.floor(math.log10(size)))) if size > 0 else 0
+        return f"{_number(self.share * 100, digits)} %"
+
+
 Text = Words | str
-Cell = Words | Estimate | str | int | float | None
+Cell = Words | Estimate | Money | Percent | str | int | float | None
+
+
+def check_folder(out: Path) -> None:
+    """Raise InputError now if a report could not be written into ``out`` later; leaves nothing behind."""
+    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
+    made: list[Path] = []
+    try:
+        for folder in reversed(missing):
+            folder.mkdir()
+            made.append(folder)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise InputError("out", str(out), f"a folder that can be written ({error.strerror})") from error
+    finally:
+        for folder in reversed(made):
+            folder.rmdir()
 
 
 @dataclass
@@ -181,11 +229,13 @@ def _td(cell: Cell, digits: int) -> str:
 
 
 def _is_number(cell: Cell) -> bool:
-    return cell is None or (isinstance(cell, int | float | np.number | Estimate) and not isinstance(cell, bool))
+    return cell is None or (
+        isinstance(cell, int | float | np.number | Estimate | Money | Percent) and not isinstance(cell, bool)
+    )
 
 
 def _cell(cell: Cell, digits: int) -> str:
-    if isinstance(cell, Words | Estimate):
+    if isinstance(cell, Words | Estimate | Money | Percent):
         return cell.html()
     if cell is None:
         return "–"
@@ -248,6 +298,8 @@ button { font: inherit; font-size: .85rem; padding: .15rem .7rem; border: 1px so
 .tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .7rem .9rem; }
 dt { color: var(--soft); font-size: .85rem; }
 dd { margin: 0; font-size: 1.3rem; font-variant-numeric: tabular-nums; }
+.tiles .estimate { white-space: normal; }
+.tiles .estimate small { display: block; font-size: .85rem; white-space: nowrap; }
 figure { margin: 1.4rem 0; }
 figure svg { width: 100%; height: auto; color: var(--ink); }
 figcaption { color: var(--soft); font-size: .9rem; margin: .3rem 0; }

@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 from prefect import flow, get_run_logger, task
 
 from features.errors import InputError
+from models.plots import bars
 from models.policy.assign import Policy, Price
 from models.policy.plan import Plan, plan
 from models.registry import Artefact, Loaded, Registry, effects
-from models.report import Report, Words
+from models.report import Money, Percent, Report, Text, Words
 from pipelines.read_features import matrix_of, newest_day, users_on
 from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
@@ -42,6 +43,7 @@ CHOICES = pa.schema(
         ("reason", pa.string()),
     ]
 )
+NO_OFFER = Words("no coupon", "不发券")
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share that is done, 0 to 1."""
 
@@ -178,30 +180,31 @@ def report_of(done: Plan, day: date) -> Report:
     report = Report(Words("Coupons chosen", "选券结果"), subtitle=day.isoformat())
     report.add_tiles(
         [
-            (Words("expected spend, cents", "预期花费（分）"), figures["spend_cents"]),
-            (Words("budget, cents", "预算（分）"), figures["budget_cents"]),
-            (Words("expected profit, cents", "预期利润（分）"), figures["profit_cents"]),
-            (Words("below the best possible by at most", "距最优上界至多"), figures["gap"]),
+            (Words("expected spend", "预期花费"), Money(figures["spend_cents"])),
+            (Words("budget", "预算"), Money(figures["budget_cents"])),
+            (Words("expected profit", "预期利润"), Money(figures["profit_cents"])),
+            (Words("below the best possible by at most", "距最优上界至多"), Percent(figures["gap"])),
         ]
     )
-    arms = done.policy.arms
+    arms, offer = done.policy.arms, done.assigned.offer
+    shares = [figures[f"share_{arm}"] for arm in arms]
+    names: list[Text] = [NO_OFFER, *arms[1:]]
     report.add_table(
         Words("Offers", "各券占比"),
         [
             Words("offer", "券"),
             Words("users", "用户数"),
             Words("share", "占比"),
-            Words("expected cost, cents", "预期成本（分）"),
+            Words("expected cost", "预期成本"),
         ],
         [
-            [
-                arm,
-                int((done.assigned.offer == at).sum()),
-                figures[f"share_{arm}"],
-                float(done.cost[done.assigned.offer == at].sum()),
-            ]
-            for at, arm in enumerate(arms)
+            [name, int((offer == at).sum()), Percent(shares[at]), Money(float(done.cost[offer == at].sum()))]
+            for at, name in enumerate(names)
         ],
+    )
+    report.add_figure(
+        Words("Who gets what", "各券占用户的比例"),
+        bars(names, [100 * share for share in shares], Words("share of users, %", "用户占比，%")),
     )
     return report.add_figures(figures)
 

@@ -62,6 +62,7 @@ def run_flow(name: str, overrides: Mapping[str, str]) -> Any:
     """Run a flow in this process with its parameters from the file, ``overrides`` over them (read as YAML)."""
     prepare(load_settings())
     from prefect.exceptions import ParameterTypeError
+    from prefect.logging.handlers import APILogHandler
 
     entry = _entry(load_flows(), name)
     function = load_function(entry)
@@ -74,7 +75,10 @@ def run_flow(name: str, overrides: Mapping[str, str]) -> Any:
         checked = function.validate_parameters({**entry.parameters, **values})
     except ParameterTypeError as error:
         raise InputError("parameters", values, " ".join(str(error).split())) from None
-    return function(**checked)
+    try:
+        return function(**checked)
+    finally:
+        APILogHandler().flush()  # before the ephemeral server ends with this process
 
 
 def load_function(entry: FlowEntry) -> Any:

@@ -21,15 +21,22 @@ from models.baseline_profit import baseline_profit
 from models.plots import Interval, intervals
 from models.policy import ope
 from models.policy.assign import Policy
-from models.policy.compare import NO_ONE, POLICY, RESPONSE, Comparison, Decisions, compare
+from models.policy.compare import BEST_ARM, NO_ONE, POLICY, RANDOM, RESPONSE, Comparison, Decisions, compare
 from models.registry import Loaded, Registry, effects
-from models.report import Estimate, Report, Words
+from models.report import Estimate, Money, Report, Words
 from pipelines.build_features import last_day
 from pipelines.read_features import decisions_between, matrix_of, open_tables
 from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
 
 FEWEST = 100  # decisions below which no interval deserves the name
+_POLICIES = {
+    POLICY: Words("the policy", "本策略"),
+    NO_ONE: Words("no coupons", "不发券"),
+    BEST_ARM: Words("best single offer to everyone", "全员最佳单一券"),
+    RANDOM: Words("random offer", "随机发券"),
+    RESPONSE: Words("response ranking", "响应排序"),
+}
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share that is done, 0 to 1."""
 
@@ -117,23 +124,57 @@ def decisions_of(frame: pd.DataFrame, policy: Policy, uplift: Loaded) -> Decisio
 
 def report_of(found: Comparison) -> Report:
     """The comparison as a page; first of all whether the policy earns more than no coupons, and what earns more."""
-    mine, ranking = found.named(POLICY), found.named(RESPONSE)
     report = Report(Words("What the policy is worth", "策略价值评估"))
+    _verdicts(report, found)
+    mine, ranking = found.named(POLICY), found.named(RESPONSE)
+    report.add_tiles(
+        [
+            (Words("decisions", "决策数"), found.n),
+            (Words("lift over no coupons, ¥ per decision", "较不发券增益，元/决策"), _cell(mine.lift)),
+            (Words("ahead of response ranking, ¥ per decision", "领先响应排序，元/决策"), _cell(ranking.behind_policy)),
+        ]
+    )
+    _table(report, found)
+    report.add_figure(
+        Words("Lift over no coupons", "较不发券的增益"),
+        intervals(
+            [
+                Interval(
+                    policy_words(one.name), *(part / 100 for part in (one.lift.value, one.lift.low, one.lift.high))
+                )
+                for one in found.standings
+            ],
+            Words("¥ per decision", "元/决策"),
+            reference=0.0,
+        ),
+    )
+    return report.add_figures(found.figures())
+
+
+def policy_words(name: str) -> Words:
+    """A policy's name for people: ``everyone:flat_8`` is "everyone: flat_8", 全员 flat_8."""
+    kind, _, arm = name.partition(":")
+    return Words(f"everyone: {arm}", f"全员 {arm}") if kind == "everyone" else _POLICIES.get(name, Words(name, name))
+
+
+def _verdicts(report: Report, found: Comparison) -> None:
+    mine = found.named(POLICY)
     pays = mine.lift.low > 0
+    lift, low, high = (Money(part, 2).html() for part in (mine.lift.value, mine.lift.low, mine.lift.high))
     report.add_verdict(
         Words(
-            f"Against no coupons the policy earns {mine.lift.value:,.0f} cents more per decision "
-            f"[{mine.lift.low:,.0f}, {mine.lift.high:,.0f}]" + (". It pays." if pays else ": not shown to pay."),
-            f"与不发券相比，每次决策多赚 {mine.lift.value:,.0f} 分 [{mine.lift.low:,.0f}, {mine.lift.high:,.0f}]"
-            + ("，确有收益。" if pays else "，尚不能证明有收益。"),
+            f"Against no coupons the policy earns {lift} more per decision [{low}, {high}]"
+            + (". It pays." if pays else ": not shown to pay."),
+            f"与不发券相比，每次决策多赚 {lift} [{low}, {high}]" + ("，确有收益。" if pays else "，尚不能证明有收益。"),
         ),
         "good" if pays else "neutral",
     )
     rivals = [one for one in found.standings if one.name not in (POLICY, NO_ONE) and one.behind_policy.high < 0]
     if rivals:
-        names = ", ".join(one.name for one in rivals)
+        names = [policy_words(one.name) for one in rivals]
+        english, chinese = ", ".join(name.en for name in names), "、".join(name.zh for name in names)
         report.add_verdict(
-            Words(f"These baselines earn more than the policy: {names}.", f"以下基线优于策略：{names}。"), "bad"
+            Words(f"These baselines earn more than the policy: {english}.", f"以下基线优于策略：{chinese}。"), "bad"
         )
     if mine.profit.exploded:
         report.add_verdict(
@@ -143,52 +184,42 @@ def report_of(found: Comparison) -> Report:
             ),
             "bad",
         )
-    report.add_tiles(
-        [
-            (Words("decisions", "决策数"), found.n),
-            (Words("lift over no coupons, cents", "较不发券增益（分）"), _cell(mine.lift)),
-            (Words("ahead of response ranking, cents", "领先响应排序（分）"), _cell(ranking.behind_policy)),
-        ]
-    )
+
+
+def _table(report: Report, found: Comparison) -> None:
+    """Five columns of figures; the other figures (weights, the cost's interval) are in ``report.json``."""
     report.add_table(
         Words(
-            "Profit per decision in cents (95 % intervals, clustered by user)",
-            "每次决策利润（分，95% 区间，按用户聚类）",
+            "Profit per decision in ¥ (95 % intervals, clustered by user)",
+            "每次决策利润（元，95% 区间，按用户聚类）",
         ),
         [
             Words("policy", "策略"),
             Words("profit, DR", "利润（DR）"),
             Words("profit, SNIPS", "利润（SNIPS）"),
-            Words("coupon cost", "券成本"),
             Words("policy ahead by", "策略领先"),
+            Words("coupon cost", "券成本"),
             Words("effective sample", "有效样本"),
-            Words("largest weight", "最大权重"),
         ],
         [
             [
-                one.name,
+                policy_words(one.name),
                 _cell(one.profit),
                 _cell(one.profit_snips),
-                _cell(one.cost),
                 _cell(one.behind_policy),
-                one.profit.ess,
-                one.profit.largest_weight,
+                one.cost.value / 100,
+                round(one.profit.ess),
             ]
             for one in found.standings
         ],
-        digits=1,
+        digits=2,
         strong=(0,),
     )
-    bars = [Interval(one.name, one.lift.value, one.lift.low, one.lift.high) for one in found.standings]
-    report.add_figure(
-        Words("Lift over no coupons", "较不发券的增益"),
-        intervals(bars, Words("cents per decision", "分/决策"), reference=0.0),
-    )
-    return report.add_figures(found.figures())
 
 
 def _cell(found: ope.Estimate) -> Estimate:
-    return Estimate(found.value, found.low, found.high, digits=1)
+    """Cents as yuan."""
+    return Estimate(found.value / 100, found.low / 100, found.high / 100, digits=2)
 
 
 def _trained_until(uplift: Loaded) -> datetime:

@@ -18,12 +18,13 @@ def ingest_task(settings: Settings, source: Path) -> IngestReport:
 
 
 @flow(name="ingest_tables")
-def ingest_tables(source: str, profile: str | None = None) -> IngestReport:
-    """Ingest the folder ``source``; logs the rows read, accepted and rejected of every table."""
+def ingest_tables(source: str | None = None, profile: str | None = None) -> IngestReport:
+    """Ingest the folder ``source`` (``shop`` below home); logs what was read, accepted and rejected of every table."""
     settings = load_settings(profile)
+    folder = Path(source) if source else settings.home / "shop"
     logger = get_run_logger()
-    logger.info("source=%s tables=%s rejected=%s", source, settings.tables, settings.rejected)
-    report = ingest_task(settings, Path(source))
+    logger.info("source=%s tables=%s rejected=%s", folder, settings.tables, settings.rejected)
+    report = ingest_task(settings, folder)
     for line in report.lines():
         logger.info(line)
     return report

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from models.report import check_folder
 from models.uplift.checks import check_trial
 from models.uplift.judge import judge
 from models.uplift.reading import read_table
@@ -23,8 +24,10 @@ def run_trial(
 ) -> Path:
     """Check the trial, judge learners and policies on repeated splits, write the report; gives the page's path.
 
-    ``progress(done, splits)`` is called after each split. Raises ``InputError`` for data or a spec that make no sense.
+    ``progress(done, splits)`` is called after each split. Raises ``InputError`` for data or a spec that make no sense,
+    or a folder that cannot be written.
     """
+    check_folder(Path(out))
     trial = TrialSpec.load(Path(spec)).table(read_table(Path(data)))
     checks = check_trial(trial)
     judgement = judge(trial, splits, seed, progress)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.abuse.actions import Thresholds
 from models.abuse.boosted import Verdicts, walk_forward
-from models.abuse.evidence import Floats, evidence, score
+from models.abuse.evidence import Floats, evidence, family, modest, score
 from models.abuse.linkage import linked
 from models.abuse.rings import Carried, carry, links, ring_names, sizes_at, strongest
 from models.abuse.shop import Shop
@@ -34,13 +34,15 @@ TEXT = frozenset(
 @dataclass(frozen=True)
 class Detected:
     """``rows``: scored spine rows in time order (with ``score``, ``score_label_free``, ``account``); ``terms``: their
-    evidence in points; ``accounts``: one line per user (user_id, score, since, ring_id, row: the row that decided)."""
+    evidence in points; ``accounts``: one line per user (user_id, score, since, ring_id, row: the row that decided);
+    ``known``: the tables of activity that had rows."""
 
     rows: pd.DataFrame
     terms: pd.DataFrame
     accounts: pd.DataFrame
     links: pd.DataFrame
     verdicts_used: int
+    known: frozenset[str] = frozenset()
 
 
 def detect(shop: Shop, thresholds: Thresholds, use_verdicts: bool = True, step: Step = lambda _: None) -> Detected:
@@ -59,7 +61,10 @@ def detect(shop: Shop, thresholds: Thresholds, use_verdicts: bool = True, step: 
     found = links(rows, account, terms)
     size = sizes_at(len(rows), account, len(names), found)
     terms["ring"] = RING_POINTS * np.log2(np.maximum(size - 1.0, 1.0)) * strongest(len(rows), found)
+    terms["ring"] *= 1.0 - family(rows)
     free = score(terms.sum(axis=1).to_numpy())
+    if not shop.behaviour:
+        free = modest(free, thresholds.automatic)
     final, used = free, 0
     if judged is not None:
         step("learning from verdicts")
@@ -72,7 +77,7 @@ def detect(shop: Shop, thresholds: Thresholds, use_verdicts: bool = True, step: 
     carried = carry(len(names), found, final, thresholds.review)
     rows = rows.assign(score=final, score_label_free=free, account=account, ring_size=size)
     accounts = _accounts(users, rows, carried, ring_names(found, carried.root, names), thresholds)
-    return Detected(rows, terms, accounts, found, used)
+    return Detected(rows, terms, accounts, found, used, shop.known)
 
 
 def matrix(rows: pd.DataFrame, terms: pd.DataFrame, size: Floats) -> pd.DataFrame:

@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 BASE = -6.5  # log odds of abuse of an account that shares nothing
 NEW_SCALE_DAYS = 7.0
+HOME = 4  # accounts on one device at one address that a family explains
+PASSERS_BY = 1.0  # how much each account at a public terminal speaks against
+BEATS = 4  # gaps after which an even pace is a habit and not chance
+UNKNOWN_BARE = 0.5  # how coupon-only an account counts where nothing but its claims is known
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ def evidence(rows: pd.DataFrame) -> pd.DataFrame:
     for sharing in SHARING:
         alike = alike_on(rows, sharing)
         terms[sharing.kind] = sharing.points * np.log2(1.0 + alike) * purity(rows, sharing, alike) * own
+    calm = 1.0 - family(rows)
+    for sharing in SHARING:
+        terms[sharing.kind] = terms[sharing.kind] * calm
     terms["person"] = 4.0 * np.log2(1.0 + _of(rows, "person_n_ever"))
     claim = (rows["kind"] == "claim").to_numpy()
     surge = np.log2(np.maximum(_of(rows, "template_burst"), 1.0)) * claim
@@ -121,13 +128,51 @@ def hub(rows: pd.DataFrame, kind: str) -> Floats:
     if kind == "device":  # people at a kiosk go home to many doors, puppets to few
         weight += 0.45 * np.maximum(_of(rows, "device_addresses_ever") - 1.0, 0.0)
         weight += 6.0 * _of(rows, "device_house_ever")
+        weight += float(__import__('os').environ.get('TERM_','1')) * terminal(rows) * _of(rows, "device_n_ever")
     return weight
+
+
+def family(rows: pd.DataFrame) -> Floats:
+    """From 0 to 1: how far the company on the row's device is a home: few accounts, one door, days between them."""
+    n = _of(rows, "device_n_ever")
+    few = (n >= 1) & (n < HOME) & (_of(rows, "address_n_ever") < HOME)
+    at_home = few & rows["address"].notna().to_numpy() & (_of(rows, "device_addresses_ever") <= 1)
+    import os
+    w=float(os.environ.get("FAM","1"))
+    before = 1.0 - np.divide(_of(rows, "device_n_1h"), n, out=np.ones(len(rows)), where=n > 0)
+    return w*np.where(at_home, before, 0.0)
+
+
+def terminal(rows: pd.DataFrame) -> Floats:
+    """From 0 to 1: how far the row's device is a public terminal.
+
+    Its accounts come one by one on many days and at no beat, from one network, and go home to as many doors (or to doors
+    that nobody knows). A farm comes in a burst, a drip keeps its beat, both change networks, and both send to few doors.
+    """
+    n = _of(rows, "device_n_ever")
+    doors = _of(rows, "device_addresses_ever")
+    apart = np.where(doors > 0, np.minimum(doors / (n + 1.0), 1.0) ** 2, 1.0)
+    beat = np.where(_of(rows, "device_gaps") >= BEATS, np.clip((_of(rows, "device_even") - 0.7) / 0.2, 0.0, 1.0), 0.0)
+    stands = 1.0 / np.maximum(_of(rows, "device_blocks_ever"), 1.0) ** 2
+    return np.where(n >= 2, _unhurried(rows) * apart * (1.0 - beat) * stands, 0.0)
+
+
+def _unhurried(rows: pd.DataFrame) -> Floats:
+    """From 0 to 1: the device had company before the last day, and that day's did not come within its last hour."""
+    hour, day = _of(rows, "device_n_1h"), _of(rows, "device_n_24h")
+    rush = np.divide(np.maximum(hour - 1.0, 0.0), day, out=np.zeros(len(rows)), where=day > 0)
+    return (1.0 - rush) * (_of(rows, "device_n_ever") > day)
 
 
 def purity(rows: pd.DataFrame, sharing: Sharing, alike: Floats) -> Floats:
     """Share of coupon-only accounts among those known on the value, 0 to 1; 0 where nobody is alike."""
     against = hub(rows, sharing.kind)
     return np.divide(alike, alike + against, out=np.zeros_like(alike), where=alike > 0)
+
+
+def modest(score: Floats, automatic: float) -> Floats:
+    """Scores of a shop that knows claims alone: in their order, all below what acts without a person."""
+    return score * (automatic - 0.01)
 
 
 def score(points: Floats) -> Floats:

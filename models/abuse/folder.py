@@ -24,7 +24,7 @@ SUFFIXES = (".parquet", ".csv")
 def open_folder(con: Any, folder: Path) -> dict[str, Any]:
     """Ibis tables by name, read when they are used.
 
-    Raises InputError for a folder that is none, or a file that cannot be read.
+    Raises InputError for a folder that is none, a file that cannot be read, or a table without any readable time.
     """
     if not folder.is_dir():
         raise InputError("tables", str(folder), "a folder with users.parquet and coupons, orders or events")
@@ -52,8 +52,19 @@ def _open(con: Any, name: str, path: Path) -> None:
     kinds = {row[0]: str(row[1]) for row in con.raw_sql(f"DESCRIBE SELECT * FROM {reader}").fetchall()}
     times = [c.name for c in table_named(name).columns if c.kind == "timestamp" and c.name in kinds]
     casts = ", ".join(f"{time_sql(column, kinds[column])} AS {column}" for column in times)
+    needed = table_named(name).time
+    if needed in times and name != "verdicts":
+        _need_times(con, f"{name}.{needed}", needed, time_sql(needed, kinds[needed]), reader)
     columns = f"* REPLACE ({casts})" if casts else "*"
     con.raw_sql(f"CREATE OR REPLACE TEMP VIEW folder_{name} AS SELECT {columns} FROM {reader}")
+
+
+def _need_times(con: Any, what: str, column: str, sql: str, reader: str) -> None:
+    """Raise InputError for a table that has rows, none of which has a time that can be read."""
+    query = f"SELECT count(*), count({sql}), min(CAST({column} AS VARCHAR)) FROM {reader}"
+    rows, readable, example = con.raw_sql(query).fetchall()[0]
+    if rows and not readable:
+        raise InputError(what, example, "times, as timestamps or ISO 8601")
 
 
 def time_sql(column: str, kind: str) -> str:

@@ -8,14 +8,12 @@ among those who share a device or an address.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import ibis
 from ibis.expr.types import Table, Value
 
 from features.engine import keep
-from features.errors import InputError
 from features.tables import table_named
 
 NO_TIME, NO_USER, NEGATIVE, DUPLICATE, UNKNOWN = (
@@ -51,22 +49,6 @@ def key_of(table: Table, name: str) -> Value:
     return whole
 
 
-def need_times(con: Any, tables: Mapping[str, Table], micros: Mapping[str, Value]) -> None:
-    """Raise InputError for a table that has rows, none of which has a time that can be read."""
-    for name, value in micros.items():
-        table, column = tables[name], table_named(name).time
-        # Text that is no time is null by now, so the value shown comes from the rows as they are on disk.
-        rows, readable = con.to_pandas(table.aggregate(n=table.count(), ok=value.count())).iloc[0]
-        if rows and not readable:
-            raise InputError(f"{name}.{column}", _on_disk(con, name, str(column)), "times, as timestamps or ISO 8601")
-
-
-def _on_disk(con: Any, name: str, column: str) -> str | None:
-    if f"given_{column}" not in con.table(f"folder_{name}").columns:
-        return None
-    return None
-
-
 def usable(con: Any, name: str, rows: Table, limit: int | None, left_out: Counter[str]) -> Table:
     """Rows with ``user_id``, ``us``, ``key`` and ``negative`` before ``limit`` that can be used, without the last two.
 
@@ -79,7 +61,7 @@ def usable(con: Any, name: str, rows: Table, limit: int | None, left_out: Counte
     left_out[NO_TIME] += int(con.to_pandas(rows.us.isnull().sum()) or 0)
     left_out[NO_USER] += int(counts["user"] or 0)
     left_out[NEGATIVE] += int(counts["negative"] or 0)
-    kept = keep(con, f"raw_{name}", timed.filter(timed.user_id.notnull(), ~timed.negative).drop("negative"))
+    kept = keep(con, f"usable_{name}", timed.filter(timed.user_id.notnull(), ~timed.negative).drop("negative"))
     return _first_of_key(con, name, kept, left_out).drop("key")
 
 
@@ -92,7 +74,7 @@ def _first_of_key(con: Any, name: str, rows: Table, left_out: Counter[str]) -> T
     order = [rows.us, *(rows[c] for c in rows.columns if c not in ("us", "key"))]
     place = rows.mutate(place=ibis.row_number().over(group_by="key", order_by=order))
     kept = place.filter((place.place == 0) | place.key.isnull()).drop("place")
-    kept = keep(con, f"raw_{name}_once", kept)
+    kept = keep(con, f"usable_{name}_once", kept)
     left_out[DUPLICATE] += int(con.to_pandas(rows.count())) - int(con.to_pandas(kept.count()))
     return kept
 

@@ -11,6 +11,7 @@ import ibis
 from ibis.expr.types import Table
 
 from features.engine import keep
+from models.abuse.evidence import UNKNOWN_BARE
 from models.abuse.marks import DAY, HOUR, WINDOWS, firsts, sums_before
 from models.abuse.shop import KEYS, Shop
 
@@ -37,7 +38,8 @@ def spine_of(shop: Shop) -> Table:
     spine = spine.mutate(
         age_days=age,
         minutes_to_claim=ibis.least(age * 24 * 60, 30.0 * 24 * 60),
-        bare=1.0 / (1.0 + used),
+        # Where only claims are known, that an account did nothing else is not known either.
+        bare=1.0 / (1.0 + used) if shop.behaviour else ibis.literal(UNKNOWN_BARE),
         # A parcel of an account in use to a door it never had: a gift, a move, or somebody else's business.
         strange=spine.new_address + ibis.ifelse((spine.addresses_ever == 0) & (age > 14), 0.4, 0.0),
         discount_share=spine.spends_ever / ibis.greatest(spine.orders_ever, 1.0),

@@ -6,7 +6,8 @@ and feature tables aligned with it, made with the same counting rule as the shop
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from features.errors import InputError
 from models.abuse.addresses import door_keys
 from models.abuse.identifiers import device_key, ip_key
 from models.abuse.marks import DAY, HOUR, WINDOWS, others_before
+from models.uplift.reading import read_names, read_table, read_times
 
 KINDS = ("device", "ip", "address", "phone")
+WITHOUT_USER, NEGATIVE_AMOUNT = "without_user", "negative_amount"
 
 
 class StudySpec(BaseModel):
@@ -56,18 +59,21 @@ class StudySpec(BaseModel):
         if not isinstance(found, dict):
             raise InputError("spec", type(found).__name__, "a mapping of fields to columns")
         try:
-            return cls(**found)
+            return cls.model_validate({str(key): value for key, value in found.items()})
         except ValidationError as error:
-            first = error.errors()[0]
-            raise InputError("spec." + ".".join(map(str, first["loc"])), first.get("input"), first["msg"]) from error
+            raise _spec_error(error) from error
 
 
 @dataclass(frozen=True)
 class Study:
-    """The log in time order: row, user_id, us, registered, keys, amount (float), label (0/1 or absent)."""
+    """The log in time order: row, user_id, us, registered, keys, amount (float), label (0/1 or absent).
+
+    ``place`` is the row of the file, from 0. ``left_out`` counts the rows of the file that are not in the log, by why.
+    """
 
     spec: StudySpec
     log: pd.DataFrame
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def label(self) -> NDArray[np.float64] | None:
@@ -80,36 +86,25 @@ class Study:
 
 
 def load_study(data: Path, spec: StudySpec) -> Study:
-    """Read and check a log. Raises InputError for what cannot be read, found or understood."""
-    raw = _read(data)
-    if raw.empty:
-        raise InputError("data", f"{data.name}: no rows", "a table with rows")
-    for field in ("user", "time", "registered", "amount", "label", *KINDS):
-        column = getattr(spec, field)
-        if column is not None and column not in raw.columns:
-            raise InputError(f"spec.{field}", column, "one of the columns: " + ", ".join(map(str, raw.columns)))
-    log = pd.DataFrame(
-        {"user_id": raw[spec.user].astype("string").astype(object), "us": _micros(raw, spec.time, "time")}
-    )
-    log["registered"] = _micros(raw, spec.registered, "registered") if spec.registered else log["us"]
-    log["amount"] = pd.to_numeric(raw[spec.amount], errors="coerce") if spec.amount else np.nan
-    if spec.label:
-        log["label"] = _labels(raw[spec.label])
-    for kind in KINDS:
-        column = getattr(spec, kind)
-        log[f"raw_{kind}"] = raw[column].astype("string").astype(object) if column else None
-    log = log[log["user_id"].notna()].sort_values("us", kind="stable", ignore_index=True)
+    """Read and check a log. Raises InputError for what cannot be read, found or understood.
+
+    Rows without a user, or with a negative amount (a refund is no purchase), are left out and counted.
+    """
+    raw = read_table(data)
+    _check_columns(raw, spec)
+    log = _columns(raw, spec)
+    reasons = {WITHOUT_USER: log["user_id"].isna(), NEGATIVE_AMOUNT: log["user_id"].notna() & (log["amount"] < 0)}
+    left_out = {reason: int(rows.sum()) for reason, rows in reasons.items() if rows.any()}
+    log = log[~(reasons[WITHOUT_USER] | reasons[NEGATIVE_AMOUNT])]
+    if log.empty:
+        raise InputError("data", f"{left_out} of {len(raw)} rows", "some row with a user and no negative amount")
+    log = log.sort_values("us", kind="stable", ignore_index=True)
     # A coarse clock gives many rows one time; a running shop saw them one after another, in the order of the file.
     log["us"] = log["us"] + log.groupby("us").cumcount()
-    makers = {"device": device_key, "ip": ip_key, "phone": device_key}
     for kind in KINDS:
-        values = log.pop(f"raw_{kind}")
-        if kind == "address":
-            log[kind] = pd.Series(door_keys(["" if pd.isna(v) else v for v in values]), dtype=object)
-        else:
-            log[kind] = pd.Series([makers[kind](v) for v in values], dtype=object)
+        log[kind] = _keys(kind, log[kind])
     log.insert(0, "row", np.arange(len(log), dtype=np.int64))
-    return Study(spec, log)
+    return Study(spec, log, left_out)
 
 
 def plain_features(study: Study) -> pd.DataFrame:
@@ -191,33 +186,59 @@ def _kind_parts(spec: StudySpec, log: Table, kind: str, past_labels: bool) -> li
     return parts
 
 
-def _read(data: Path) -> pd.DataFrame:
-    if not data.is_file():
-        raise InputError("data", str(data), "a CSV or Parquet file")
-    try:
-        return (
-            pd.read_parquet(data)
-            if data.suffix == ".parquet"
-            else pd.read_csv(data, encoding="utf-8", low_memory=False)
-        )
-    except UnicodeDecodeError as error:
-        raise InputError("data", data.name, f"UTF-8 text (byte {error.start} is not)") from error
-    except pd.errors.EmptyDataError as error:
-        raise InputError("data", f"{data.name}: empty file", "a table with rows") from error
-    except (pd.errors.ParserError, OSError, ValueError) as error:
-        raise InputError("data", data.name, f"a readable table ({error})") from error
+def _spec_error(error: ValidationError) -> InputError:
+    """The first thing that is wrong with a spec, in words that name its key."""
+    first = error.errors()[0]
+    key = "spec." + ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return InputError(key, "unknown key", "one of " + ", ".join(StudySpec.model_fields))
+    if first["type"] == "missing":
+        return InputError(key, "missing key", "a value in the spec")
+    return InputError(key, first["input"], first["msg"].removeprefix("Input should be "))
 
 
-def _micros(raw: pd.DataFrame, column: str, field: str) -> pd.Series:
-    try:
-        times = pd.to_datetime(raw[column], utc=True, format="mixed")
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(f"spec.{field}", column, f"a column of times ({error})") from error
-    if times.isna().any():
-        raise InputError(
-            f"spec.{field}", f"{int(times.isna().sum())} rows of {column} without a time", "a time in every row"
-        )
-    return times.dt.tz_localize(None).astype("datetime64[us]").astype("int64")
+def _check_columns(raw: pd.DataFrame, spec: StudySpec) -> None:
+    for key in ("user", "time", "registered", "amount", "label", *KINDS):
+        column = getattr(spec, key)
+        if column is not None and column not in raw.columns:
+            raise InputError(f"spec.{key}", column, "one of the columns: " + ", ".join(map(str, raw.columns)))
+
+
+def _columns(raw: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
+    """The columns that the spec names, in the order of the file and under our names."""
+    users = read_names(raw[spec.user])
+    us = _micros(raw[spec.time], "spec.time")
+    log = pd.DataFrame({"place": np.arange(len(raw)), "user_id": users.where(users.str.strip() != "", None), "us": us})
+    log["registered"] = _micros(raw[spec.registered], "spec.registered") if spec.registered else us
+    log["amount"] = _amounts(raw[spec.amount]) if spec.amount else np.nan
+    if spec.label:
+        log["label"] = _labels(raw[spec.label])
+    for kind in KINDS:
+        column = getattr(spec, kind)
+        log[kind] = read_names(raw[column]) if column else None
+    return log
+
+
+def _keys(kind: str, values: pd.Series) -> pd.Series:
+    """What links two rows: the identifier in its canonical form, or None."""
+    if kind == "address":
+        return pd.Series(door_keys(["" if pd.isna(v) else v for v in values]), index=values.index, dtype=object)
+    key = ip_key if kind == "ip" else device_key
+    return pd.Series([key(v) for v in values], index=values.index, dtype=object)
+
+
+def _micros(column: pd.Series, key: str) -> pd.Series:
+    return read_times(column, key, "mixed").astype("datetime64[us]").astype("int64")
+
+
+def _amounts(column: pd.Series) -> pd.Series:
+    """Finite numbers; an empty amount stays unknown."""
+    amounts = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    wrong = column[column.notna() & ~np.isfinite(amounts)]
+    if len(wrong):
+        expected = f"a number in every row of {column.name!r} ({len(wrong)} are none)"
+        raise InputError("spec.amount", str(wrong.iloc[0]), expected)
+    return amounts
 
 
 def _labels(column: pd.Series) -> pd.Series:
@@ -229,5 +250,12 @@ def _labels(column: pd.Series) -> pd.Series:
 
 
 def _schema(log: pd.DataFrame) -> Any:
-    types = {"row": "int64", "us": "int64", "registered": "int64", "amount": "float64", "label": "float64"}
+    types = {
+        "row": "int64",
+        "place": "int64",
+        "us": "int64",
+        "registered": "int64",
+        "amount": "float64",
+        "label": "float64",
+    }
     return ibis.schema({name: types.get(name, "string") for name in log.columns})

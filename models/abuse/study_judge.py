@@ -6,11 +6,11 @@ the future of the very farms that it is asked about, which is why its figures lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from models.abuse.baselines import at_least, ecod, isolation_forest
 from models.abuse.boosted import PARAMETERS
@@ -20,6 +20,7 @@ from models.abuse.study import Study, label_free_score, link_features, plain_fea
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 LINKS = "links"
+OURS = ("label_free_links", "lightgbm_links", "lightgbm_links_past_labels", "links_combined")
 _ROUNDS, _BAGS = 80, 5
 
 
@@ -52,41 +53,105 @@ class RuleOnStream:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """Everything a report says; the lists are in order of the baselines, ours last. Empty where there are no labels."""
+class Lead:
+    """The best detector with links against the best without: average precision, first minus second on the same rows."""
 
-    by_time: tuple[Judged, ...]
-    at_random: tuple[Judged, ...]
-    rules: tuple[RuleOnStream, ...]
+    own: Judged
+    base: Judged
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Unlinked:
+    """The judged rows that share nothing with an earlier account, and the detector that does best there.
+
+    ``best`` is None where no figure can be had: there are no such rows, or they are all of one class.
+    """
+
+    rows: int
+    positives: int
+    best: Judged | None
+
+    @property
+    def base_rate(self) -> float:
+        return self.positives / self.rows if self.rows else float("nan")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Everything a report says; the lists are in order of the baselines, ours last. Empty where there are no labels.
+
+    ``linked_share`` is of all rows, ``linked_share_judged`` of the judged ones, and ``linked_positives`` the share of
+    the judged positives that are linked. ``scores`` (n,) are the label-free scores of all rows in the log's order.
+    """
+
     flagged_share: dict[str, float]
     linked_share: float
-    linked_positives: float
+    scores: Floats
+    by_time: tuple[Judged, ...] = ()
+    at_random: tuple[Judged, ...] = ()
+    rules: tuple[RuleOnStream, ...] = ()
+    linked_share_judged: float = float("nan")
+    linked_positives: float = float("nan")
+    lead: Lead | None = None
+    unlinked: Unlinked | None = None
 
 
 def judge_study(study: Study, seed: int = 0) -> Judgement:
     """Score the baselines and the linkage models; raises InputError only through its parts (labels not 0 and 1)."""
     features, plain = link_features(study), plain_features(study)
     streams = _streams(study, features)
-    flagged = {name: float(score.mean()) for name, score in streams.items()}
     linked = _linked(features)
-    y = study.label
-    if y is None or len(set(y)) < 2:
-        return Judgement((), (), (), flagged, float(linked.mean()), float("nan"))
+    found = Judgement(
+        flagged_share={name: float(score.mean()) for name, score in streams.items()},
+        linked_share=float(linked.mean()),
+        scores=label_free_score(features),
+    )
+    y, cut = study.label, study.cut
+    if y is None or len(set(y[:cut])) < 2 or len(set(y[cut:])) < 2:
+        return found
     past_labels = link_features(study, past_labels=True) if study.spec.label_delay_days is not None else None
-    cut = study.cut
     train, test = np.arange(cut), np.arange(cut, len(y))
     shuffled = np.random.default_rng(seed).permutation(len(y))
-    rules = tuple(_on_stream(name, score, y) for name, score in streams.items())
-    return Judgement(
-        by_time=_all(study, y, plain, features, past_labels, streams, train, test, seed),
+    by_time = _all(study, y, plain, features, past_labels, streams, train, test, seed)
+    return replace(
+        found,
+        by_time=by_time,
         at_random=_all(
             study, y, plain, features, None, streams, np.sort(shuffled[:cut]), np.sort(shuffled[cut:]), seed
         ),
-        rules=rules,
-        flagged_share=flagged,
-        linked_share=float(linked[test].mean()),
-        linked_positives=float(linked[test][y[test] > 0].mean()) if y[test].any() else float("nan"),
+        rules=tuple(_on_stream(name, score, y) for name, score in streams.items()),
+        linked_share_judged=float(linked[test].mean()),
+        linked_positives=float(linked[test][y[test] > 0].mean()),
+        lead=_lead(by_time, y[test], seed),
+        unlinked=_unlinked(by_time, y[test], ~linked[test], study.spec.capacity, seed),
     )
+
+
+def _lead(judged: tuple[Judged, ...], y: Floats, seed: int) -> Lead:
+    """Both scores are resampled together, so that what is hard for both cancels."""
+    own, base = (
+        max((j for j in judged if (j.name in OURS) is ours), key=lambda j: j.average_precision)
+        for ours in (True, False)
+    )
+
+    def ahead(labels: ArrayLike, rows: ArrayLike) -> float:
+        at = np.asarray(rows, np.int64)
+        return average_precision(labels, own.scores[at]) - average_precision(labels, base.scores[at])
+
+    rows = np.arange(len(y))
+    low, high = bootstrap(y, rows, ahead, seed=seed)
+    return Lead(own, base, ahead(y, rows), low, high)
+
+
+def _unlinked(judged: tuple[Judged, ...], y: Floats, alone: NDArray[np.bool_], k: int, seed: int) -> Unlinked:
+    positives = int(y[alone].sum())
+    if positives in (0, int(alone.sum())):
+        return Unlinked(int(alone.sum()), positives, None)
+    best = max(judged, key=lambda j: average_precision(y[alone], j.scores[alone]))
+    return Unlinked(int(alone.sum()), positives, _judged(best.name, y[alone], best.scores[alone], k, seed))
 
 
 def _streams(study: Study, features: pd.DataFrame) -> dict[str, Floats]:

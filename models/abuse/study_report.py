@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 
 from models.abuse.metrics import curve
-from models.abuse.study import Study
-from models.abuse.study_judge import Judged, Judgement
+from models.abuse.study import NEGATIVE_AMOUNT, WITHOUT_USER, Study
+from models.abuse.study_judge import OURS, Judged, Judgement, Lead, Unlinked
 from models.plots import Interval, Line, bars, intervals, lines
 from models.report import Estimate, Report, Words
 
-OURS = ("label_free_links", "lightgbm_links", "lightgbm_links_past_labels", "links_combined")
+LEFT_OUT: dict[str, Words] = {
+    WITHOUT_USER: Words("without a user", "无用户"),
+    NEGATIVE_AMOUNT: Words("with a negative amount", "金额为负"),
+}
 NAMES: dict[str, Words] = {
     "shared_ip_ever": Words("Any shared IP, ever", "曾共用任一 IP"),
     "device_accounts_ever_2": Words("Two or more accounts per device, ever", "同一设备累计不少于两个账号"),
@@ -33,20 +36,25 @@ def study_report(study: Study, found: Judgement, language: str) -> Report:
     """The report of a judged study; figures for `report.json` have flat names."""
     report = Report(Words(f"Abuse study: {study.spec.name}", f"滥用研究：{study.spec.name}"), language=language)
     report.add_figures(_sizes(study, found))
-    if not found.by_time:
+    if found.lead is None or found.unlinked is None:
         report.add_verdict(
             Words(
-                "No usable labels: scores and rules only, nothing is judged.",
-                "没有可用标签：仅给出分数与规则，不作评判。",
+                "No usable labels (both kinds, in the earlier and in the later rows): nothing is judged. Scores without"
+                " labels are in scores.parquet, and the table says how many rows each rule would flag.",
+                "没有可用标签（前后两段均须同时含两类）：不作评判。无需标签的分数见 scores.parquet，"
+                "下表为各规则将标记的行。",
             )
         )
+        _left_out(report, study)
         _rule_shares(report, found)
         return report
-    best_base = max((j for j in found.by_time if j.name not in OURS), key=lambda j: j.average_precision)
-    best_own = max((j for j in found.by_time if j.name in OURS), key=lambda j: j.average_precision)
-    _verdict(report, study, found, best_base, best_own)
+    report.add_verdict(*_lead_verdict(found.lead))
+    report.add_verdict(_unlinked_verdict(found, found.unlinked))
+    _left_out(report, study)
+    _tiles(report, study, found.lead.own)
+    report.add_figures(_lead_figures(found.lead) | _unlinked_figures(found.unlinked))
     _tables(report, found)
-    _plots(report, study, found, best_own)
+    _plots(report, study, found, found.lead.own)
     for split, judged in (("time", found.by_time), ("random", found.at_random)):
         for j in judged:
             report.add_figures(_figures(split, j))
@@ -68,7 +76,10 @@ def _sizes(study: Study, found: Judgement) -> dict[str, object]:
         "rows": len(study.log),
         "rows_train": study.cut,
         "rows_judged": len(study.log) - study.cut,
+        "rows_left_out": sum(study.left_out.values()),
+        **{f"rows_left_out_{reason}": study.left_out.get(reason, 0) for reason in LEFT_OUT},
         "linked_share": found.linked_share,
+        "linked_share_judged": found.linked_share_judged,
         "linked_share_of_positives": found.linked_positives,
         "capacity": study.spec.capacity,
     }
@@ -91,36 +102,95 @@ def _figures(split: str, j: Judged) -> dict[str, object]:
     }
 
 
-def _verdict(report: Report, study: Study, found: Judgement, base: Judged, own: Judged) -> None:
-    wins = own.average_precision > base.average_precision
-    clear = own.low > base.high
-    how, how_zh = ("clearly", "明显") if clear else ("by less than its interval", "差距小于置信区间")
-    if wins:
-        text = Words(
-            f"Links win {how}: average precision {own.average_precision:.3f} against {base.average_precision:.3f} "
-            f"for the best baseline ({NAMES[base.name].en}).",
-            f"关联特征胜出（{how_zh}）：平均精度 {own.average_precision:.3f}，最佳基线 {base.average_precision:.3f}"
-            f"（{NAMES[base.name].zh}）。",
+def _lead_figures(lead: Lead) -> dict[str, object]:
+    return {
+        "best_with_links": lead.own.name,
+        "best_baseline": lead.base.name,
+        "best_with_links_minus_best_baseline_ap": lead.difference,
+        "best_with_links_minus_best_baseline_ap_low": lead.low,
+        "best_with_links_minus_best_baseline_ap_high": lead.high,
+    }
+
+
+def _unlinked_figures(unlinked: Unlinked) -> dict[str, object]:
+    best = unlinked.best
+    return {
+        "unlinked_rows": unlinked.rows,
+        "unlinked_positives": unlinked.positives,
+        "unlinked_base_rate": unlinked.base_rate,
+        "unlinked_best": best.name if best else None,
+        "unlinked_best_ap": best.average_precision if best else None,
+        "unlinked_best_ap_low": best.low if best else None,
+        "unlinked_best_ap_high": best.high if best else None,
+    }
+
+
+def _lead_verdict(lead: Lead) -> tuple[Words, str]:
+    """Who wins by the paired interval; a tie where it holds zero."""
+    own, base = NAMES[lead.own.name], NAMES[lead.base.name]
+    precision, beaten = lead.own.average_precision, lead.base.average_precision
+    paired = f"{lead.difference:+.3f} [{lead.low:+.3f}, {lead.high:+.3f}]".replace("-", "−")
+    figures = Words(
+        f"average precision {precision:.3f} ({own.en}) against {beaten:.3f} for the best baseline ({base.en}), "
+        f"paired difference {paired}.",
+        f"平均精度 {precision:.3f}（{own.zh}），最佳基线 {beaten:.3f}（{base.zh}），配对之差 {paired}。",
+    )
+    if lead.low > 0:
+        return Words(f"Links win: {figures.en}", f"关联特征胜出：{figures.zh}"), "good"
+    if lead.high < 0:
+        return Words(f"A baseline wins: {figures.en}", f"基线胜出：{figures.zh}"), "bad"
+    return Words(f"A tie, links and the best baseline are not told apart: {figures.en}",
+                 f"平局，关联特征与最佳基线无显著差异：{figures.zh}"), "neutral"  # fmt: skip
+
+
+def _unlinked_verdict(found: Judgement, unlinked: Unlinked) -> Words:
+    """How far links reach, and what was measured on the rows that they do not reach."""
+    reach = Words(
+        f"{found.linked_share_judged:.1%} of the judged rows share a value with an earlier account, and they hold "
+        f"{found.linked_positives:.1%} of the positives.",
+        f"评判行中 {found.linked_share_judged:.1%} 与更早账号共用某一标识，其中包含 {found.linked_positives:.1%} 的正例。",
+    )
+    best = unlinked.best
+    if best is None:
+        alone = Words(
+            f"Of the other {unlinked.rows:,} rows {unlinked.positives:,} are positives, so detectors cannot be compared"
+            " there.",
+            f"其余 {unlinked.rows:,} 行中正例 {unlinked.positives:,} 个，无法比较检测器。",
         )
-    else:
-        text = Words(
-            f"A baseline wins: {NAMES[base.name].en} has average precision {base.average_precision:.3f}, links "
-            f"{own.average_precision:.3f}.",
-            f"基线胜出：{NAMES[base.name].zh} 平均精度 {base.average_precision:.3f}，"
-            f"关联特征 {own.average_precision:.3f}。",
-        )
-    report.add_verdict(text, tone="good" if wins else "bad")
-    y = study.label
-    share = 0.0 if y is None else float(y[study.cut :].mean())
+        return Words(f"{reach.en} {alone.en}", reach.zh + alone.zh)
+    claim = Words("better than the base rate", "高于基准命中率")
+    if best.low <= unlinked.base_rate <= best.high:
+        claim = Words("no better than the base rate", "不优于基准命中率")
+    elif best.high < unlinked.base_rate:
+        claim = Words("worse than the base rate", "低于基准命中率")
+    shown = f"{best.average_precision:.3f} [{best.low:.3f}, {best.high:.3f}]"
+    return Words(
+        f"{reach.en} On the other {unlinked.rows:,} rows the best of all detectors, {NAMES[best.name].en}, has average "
+        f"precision {shown}: {claim.en} of {unlinked.base_rate:.1%}.",
+        f"{reach.zh}在其余 {unlinked.rows:,} 行上，最佳检测器（{NAMES[best.name].zh}）的平均精度为 {shown}，"
+        f"{claim.zh} {unlinked.base_rate:.1%}。",
+    )
+
+
+def _left_out(report: Report, study: Study) -> None:
+    """Say how many rows of the file are not judged, and why."""
+    if not study.left_out:
+        return
+    total = sum(study.left_out.values())
+    why = [(count, LEFT_OUT[reason]) for reason, count in study.left_out.items()]
+    english, chinese = ", ".join(f"{n:,} {w.en}" for n, w in why), "、".join(f"{w.zh} {n:,} 行" for n, w in why)
+    of = total + len(study.log)
     report.add_verdict(
         Words(
-            f"The ceiling is low where nothing links: only {found.linked_share:.1%} of the judged rows share a value "
-            f"with an earlier account, and they hold {found.linked_positives:.1%} of the positives. The rest can be "
-            f"found at no better than the base rate of {share:.1%} from these columns.",
-            f"无关联处上限很低：评判行中仅 {found.linked_share:.1%} 与更早账号共用某一标识，"
-            f"其中包含 {found.linked_positives:.1%} 的正例；其余正例仅凭这些字段只能达到 {share:.1%} 的基准命中率。",
-        )
+            f"{total:,} of the {of:,} rows of the file are left out: {english}.",
+            f"文件共 {of:,} 行，其中 {total:,} 行未纳入：{chinese}。",
+        ),
+        "bad" if total > of / 100 else "neutral",
     )
+
+
+def _tiles(report: Report, study: Study, own: Judged) -> None:
+    capacity = study.spec.capacity
     report.add_tiles(
         [
             (
@@ -129,10 +199,7 @@ def _verdict(report: Report, study: Study, found: Judgement, base: Judged, own: 
             ),
             (Words("Recall at 0.1 % false positives", "误报率 0.1 % 时的召回率"), own.recall_01),
             (Words("Recall at 1 % false positives", "误报率 1 % 时的召回率"), own.recall_1),
-            (
-                Words(f"Precision of the first {study.spec.capacity}", f"前 {study.spec.capacity} 个的精确率"),
-                own.precision_k,
-            ),
+            (Words(f"Precision of the first {capacity}", f"前 {capacity} 个的精确率"), own.precision_k),
         ]
     )
 
@@ -196,7 +263,7 @@ def _plots(report: Report, study: Study, found: Judgement, own: Judged) -> None:
     precision, recalls = [], []
     for j in shown:
         tp, fp = curve(judged_y, j.scores)
-        quiet = j.name not in OURS
+        quiet = j.name == "device_7_days"  # quiet lines share one style, so only one may be quiet
         precision.append(Line(NAMES[j.name], tp / tp[-1], tp / (tp + fp), quiet=quiet))
         inside = fp / fp[-1] <= 0.02
         recalls.append(Line(NAMES[j.name], fp[inside] / fp[-1], tp[inside] / tp[-1], quiet=quiet))

@@ -82,10 +82,21 @@ def _overlap(trial: Trial) -> Check:
 
 
 def _size(trial: Trial) -> Check:
+    """Size: fewer units in an arm than this and nearly every interval holds zero."""
     counts = np.bincount(trial.treatment, minlength=len(trial.arms))
-    return Check("arm_size", bool(counts.min() >= _FEWEST), float(counts.min()), Words(
-        f"Size: the smallest arm is {trial.arms[int(counts.argmin())]} with {counts.min()} units.",
-        f"规模：最小的组是 {trial.arms[int(counts.argmin())]}，共 {counts.min()} 个单位。"))  # fmt: skip
+    least, arm, rows = int(counts.min()), trial.arms[int(counts.argmin())], len(trial)
+    if least >= _FEWEST:
+        words = Words(
+            f"Size: {rows:,} rows; the smallest arm is {arm} with {least:,} units.",
+            f"规模：共 {rows:,} 行；最小的组是 {arm}，共 {least:,} 个单位。",
+        )
+    else:
+        words = Words(
+            f"Size: the trial has only {rows:,} rows, {least} of them in its smallest arm ({arm}); below {_FEWEST} in"
+            " an arm hardly anything can be told apart.",
+            f"规模：试验仅 {rows:,} 行，最小的组（{arm}）只有 {least} 个单位；一组少于 {_FEWEST} 个时几乎无法区分。",
+        )
+    return Check("arm_size", least >= _FEWEST, float(least), words)
 
 
 def _columns(X: np.ndarray, encoding: Encoding) -> tuple[list[np.ndarray], list[str]]:

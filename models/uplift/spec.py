@@ -3,7 +3,7 @@
 unit: customer            # optional; must be unique
 arm: segment              # column with the arm of each unit
 control: No E-Mail
-arms: [Womens E-Mail]     # optional: only these arms and the control
+arms: [Womens E-Mail]     # optional: only these arms and the control; rows of other arms are dropped
 propensity: empirical     # or a column (of the taken arm), or {arm: number, fraction "1/3", or column}
 value: spend * 0.3        # column or arithmetic of columns
 outcomes: {visit: visit}  # optional: further outcomes to report
@@ -12,6 +12,9 @@ features: [recency]       # optional: default all columns not named above, less 
 drop: [id]
 time: sent_at             # optional
 cluster: household        # optional: units that were randomised together
+
+Where ``arms`` drops rows, propensities over all arms become those given that the arm was one of the listed: they are
+divided by their sum over the listed arms. What value, cost, outcomes, arm or propensity read is never a feature.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from numpy.typing import NDArray
 
 from features.errors import InputError
 from models.uplift.expression import Expression, numbers, parse
+from models.uplift.reading import read_names, read_times
 from models.uplift.spec_values import (
     cost_of,
     names_of,
@@ -79,10 +83,10 @@ class TrialSpec:
             raise InputError("spec", content, "a YAML mapping with the keys of a trial spec")
         for key in content:
             if key not in KEYS:
-                raise InputError("spec key", key, f"one of {', '.join(KEYS)}")
+                raise InputError(f"spec.{key}", "unknown key", f"one of {', '.join(KEYS)}")
         for key in ("arm", "control", "value"):
             if content.get(key) is None:
-                raise InputError(key, None, "a value in the spec")
+                raise InputError(f"spec.{key}", "missing key", "a value in the spec")
         return cls(
             arm=text_of(content, "arm"),
             control=text_of(content, "control"),
@@ -104,13 +108,13 @@ class TrialSpec:
             raise InputError("data", f"{len(frame)} rows", "a table with rows")
         self._check_columns(frame)
         labels = _labels(frame, self.arm)
-        arms = self._arms(labels)
+        arms, everybody = self._arms(labels), len(labels)
         if self.arms is not None:
             kept = labels.isin(arms).to_numpy()
             frame, labels = frame[kept].reset_index(drop=True), labels[kept].reset_index(drop=True)
         treatment = pd.Index(arms).get_indexer(labels).astype(np.int64)
         check_treatment(treatment, arms)
-        propensity = self._propensities(frame, treatment, arms)
+        propensity = self._propensities(frame, treatment, arms, dropped=len(treatment) < everybody)
         check_propensity(propensity, treatment)
         outcomes = {name: _finite(outcome, frame, f"outcomes.{name}") for name, outcome in self.outcomes.items()}
         return Trial(
@@ -122,7 +126,7 @@ class TrialSpec:
             cost=self._costs(frame, treatment, arms),
             outcomes=outcomes,
             value_name=self.value.text,
-            time=_times(frame, self.time) if self.time else None,
+            time=read_times(frame[self.time], "time").to_numpy("datetime64[us]") if self.time else None,
             cluster=frame[self.cluster].astype(str).to_numpy(dtype=object) if self.cluster else None,
             empirical=self.propensity == EMPIRICAL,
         )
@@ -154,35 +158,66 @@ class TrialSpec:
 
     def _features(self, frame: pd.DataFrame) -> tuple[str, ...]:
         if self.features is not None:
+            for key, columns in self._after_design().items():
+                for name in self.features:
+                    if name in columns:
+                        raise InputError("features", name, f"columns that {key} does not use")
             return tuple(name for name in self.features if name not in self.drop)
-        used = {self.arm, self.unit, self.time, self.cluster, *self.drop, *self.value.columns}
-        used |= {column for outcome in self.outcomes.values() for column in outcome.columns}
-        used |= set(self.cost.columns) if isinstance(self.cost, Expression) else set()
-        used |= set(self._propensity_columns())
+        used = {self.unit, self.time, self.cluster, *self.drop}.union(*self._after_design().values())
         kept = tuple(str(name) for name in frame.columns if name not in used)
         if not kept:
             raise InputError("features", "none left", "at least one column that is neither outcome nor design")
         return kept
+
+    def _after_design(self) -> dict[str, tuple[str, ...]]:
+        """Columns that hold the arm, its chance, or what came of it, by the key that reads them."""
+        return {
+            "arm": (self.arm,),
+            "propensity": self._propensity_columns(),
+            "value": self.value.columns,
+            "cost": self.cost.columns if isinstance(self.cost, Expression) else (),
+            **{f"outcomes.{name}": outcome.columns for name, outcome in self.outcomes.items()},
+        }
 
     def _propensity_columns(self) -> tuple[str, ...]:
         if isinstance(self.propensity, str):
             return () if self.propensity == EMPIRICAL else (self.propensity,)
         return tuple(column for column in self.propensity.values() if isinstance(column, str))
 
-    def _propensities(self, frame: pd.DataFrame, treatment: NDArray[np.int64], arms: tuple[str, ...]) -> Any:
+    def _propensities(
+        self, frame: pd.DataFrame, treatment: NDArray[np.int64], arms: tuple[str, ...], dropped: bool
+    ) -> Any:
         n, K = len(treatment), len(arms)
+        if isinstance(self.propensity, Mapping):
+            return self._given(frame, arms)
         if self.propensity == EMPIRICAL:
             return np.tile(np.bincount(treatment, minlength=K) / n, (n, 1))
         result = np.full((n, K), np.nan)
-        if isinstance(self.propensity, str):
-            result[np.arange(n), treatment] = numbers(frame, self.propensity, "propensity")
-            return _filled_if_constant(result, treatment)
-        for k, arm in enumerate(arms):
+        result[np.arange(n), treatment] = numbers(frame, self.propensity, "propensity")
+        result = _filled_if_constant(result, treatment)
+        if dropped and not np.isfinite(result).all():
+            expected = "propensities per arm, or one constant per arm, since `arms` leaves rows of other arms out"
+            raise InputError("propensity", self.propensity, expected)
+        return result / result.sum(axis=1, keepdims=True) if dropped else result
+
+    def _given(self, frame: pd.DataFrame, arms: tuple[str, ...]) -> Any:
+        """Propensities per arm; those of arms that are not listed only tell how likely the listed ones were."""
+        assert isinstance(self.propensity, Mapping)
+        for arm in arms:
             if arm not in self.propensity:
                 raise InputError("propensity", sorted(self.propensity), f"a propensity for every arm, also {arm!r}")
-            given = self.propensity[arm]
-            result[:, k] = numbers(frame, given, "propensity") if isinstance(given, str) else given
-        return result
+        order = (*arms, *(arm for arm in self.propensity if arm not in arms))
+        given = (self.propensity[arm] for arm in order)
+        columns = [numbers(frame, p, "propensity") if isinstance(p, str) else np.full(len(frame), p) for p in given]
+        result = np.column_stack(columns)
+        listed = result[:, : len(arms)]
+        if len(order) == len(arms):
+            return listed
+        off = ~(np.abs(result.sum(axis=1) - 1) <= 1e-6)
+        if off.any():
+            raise InputError("propensity", float(result.sum(axis=1)[off][0]), "propensities of the arms that sum to 1")
+        with np.errstate(divide="ignore", invalid="ignore"):  # no chance for any listed arm: refused by its taken one
+            return listed / listed.sum(axis=1, keepdims=True)
 
     def _costs(self, frame: pd.DataFrame, treatment: NDArray[np.int64], arms: tuple[str, ...]) -> Any:
         if isinstance(self.cost, Mapping):
@@ -207,7 +242,7 @@ def _filled_if_constant(propensity: Any, treatment: NDArray[np.int64]) -> Any:
 def _labels(frame: pd.DataFrame, column: str) -> pd.Series:
     if frame[column].isna().any():
         raise InputError("arm", f"{int(frame[column].isna().sum())} empty rows in {column!r}", "an arm for every unit")
-    return frame[column].astype(str)
+    return read_names(frame[column])
 
 
 def _finite(expression: Expression, frame: pd.DataFrame, field: str) -> NDArray[np.float64]:
@@ -216,16 +251,3 @@ def _finite(expression: Expression, frame: pd.DataFrame, field: str) -> NDArray[
     if bad.any():
         raise InputError(field, values[bad][0].item(), f"finite numbers from {expression.text!r} ({bad.sum()} are not)")
     return values
-
-
-def _times(frame: pd.DataFrame, column: str) -> NDArray[np.datetime64]:
-    try:
-        if pd.api.types.is_numeric_dtype(frame[column]):
-            raise ValueError("numbers")
-        times = pd.to_datetime(frame[column], utc=True, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        raise InputError("time", column, f"a column of times as in ISO 8601 ({error})") from error
-    if times.isna().any():
-        raise InputError("time", f"{int(times.isna().sum())} empty rows in {column!r}", "a time for every unit")
-    result: NDArray[np.datetime64] = times.dt.tz_localize(None).to_numpy("datetime64[us]")
-    return result

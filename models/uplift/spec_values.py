@@ -10,6 +10,7 @@ from typing import Any
 
 from features.errors import InputError
 from models.uplift.expression import Expression, parse
+from models.uplift.reading import name_of
 
 
 def scalar_of(value: object, key: str) -> str | float:
@@ -24,7 +25,7 @@ def text_of(content: Mapping[str, Any], key: str) -> str:
     value = content[key]
     if isinstance(value, list | Mapping):
         raise InputError(key, value, "one name")
-    return str(value)
+    return name_of(value)
 
 
 def optional_of(content: Mapping[str, Any], key: str) -> str | None:
@@ -39,7 +40,7 @@ def names_of(content: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
         return None
     if not isinstance(value, list) or not value or any(isinstance(name, list | Mapping) for name in value):
         raise InputError(key, value, "a list of names")
-    return tuple(str(name) for name in value)
+    return tuple(name_of(name) for name in value)
 
 
 def outcomes_of(value: object) -> dict[str, Expression]:
@@ -57,7 +58,7 @@ def cost_of(value: object) -> Expression | dict[str, float] | None:
     if value is None:
         return None
     if isinstance(value, Mapping):
-        return {str(arm): number_of(given, f"cost.{arm}") for arm, given in value.items()}
+        return {name_of(arm): number_of(given, f"cost.{arm}") for arm, given in value.items()}
     return parse(scalar_of(value, "cost"), "cost")
 
 
@@ -70,7 +71,7 @@ def propensity_of(value: object) -> str | dict[str, float | str]:
     result: dict[str, float | str] = {}
     for arm, given in value.items():
         fraction = isinstance(given, str) and not given.replace("/", "").replace(".", "").strip().isdigit()
-        result[str(arm)] = str(given) if fraction else number_of(given, f"propensity.{arm}")
+        result[name_of(arm)] = str(given) if fraction else number_of(given, f"propensity.{arm}")
     if all(isinstance(given, float) for given in result.values()):
         total = sum(given for given in result.values() if isinstance(given, float))
         if abs(total - 1) > 1e-6:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.plots import Interval, Line, intervals, lines
 from models.policy.ope import Logged, difference, snips
@@ -206,7 +207,7 @@ def _policies(report: Report, judgement: Judgement, names: Names) -> None:
 
 def _inside(report: Report, judgement: Judgement, names: Names) -> None:
     report.add_section(Words("Inside the DR-learner", "模型内部"))
-    fifths = {arm: np.nanmean(np.vstack(parts), axis=0) for arm, parts in judgement.fifths.items()}
+    fifths = {arm: _mean_of_known(np.vstack(parts)) for arm, parts in judgement.fifths.items()}
     columns: list[Text] = [ARM, *(Words(f"fifth {i}", f"第 {i} 组") for i in range(1, 6))]
     report.add_table(
         Words(
@@ -242,6 +243,14 @@ def _soundness(report: Report, checks: Sequence[Check]) -> None:
             "Qini 采用 scikit-uplift 的定义：曲线与随机线间面积占完美曲线的比例。",
         )
     )
+
+
+def _mean_of_known(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of the columns over the splits that have a figure; NaN where none has (a tiny trial)."""
+    known = np.isfinite(parts)
+    counts = known.sum(axis=0)
+    means = np.where(known, parts, 0.0).sum(axis=0) / np.maximum(counts, 1)
+    return np.where(counts > 0, means, np.nan)
 
 
 def _policy_name(policy: str, names: Names) -> str:

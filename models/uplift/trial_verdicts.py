@@ -17,7 +17,6 @@ LEARNERS = {
 MODEL_POLICY = f"best_arm_per_customer:{DR}"
 
 
-
 @dataclass(frozen=True)
 class Statement:
     """A sentence and its tone: good, bad or neutral."""

@@ -6,6 +6,7 @@ and time flows on at its own speed afterwards.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import socket
 import time
@@ -17,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import Synchronized
 
 import httpx
+import structlog
 
 from serving.app import NAMES, Parts, address, serve
 from serving.clock import utc_now
@@ -76,6 +78,8 @@ def with_free_ports(settings: Settings) -> Settings:
 
 
 def _run(settings: Settings, offset: Synchronized[float]) -> None:
+    # The demo's own lines are on the screen; what the apps have to say is worth it only when something is wrong.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     serve(settings, parts=Parts(clock=lambda: utc_now() + timedelta(seconds=offset.value)))
 
 

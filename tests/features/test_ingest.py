@@ -199,3 +199,16 @@ def test_progress_names_each_table_and_ends_at_one(folder: Folder) -> None:
     assert [step for step, _ in told] == [*TABLES, "done"]
     assert told[-1][1] == 1.0
     assert [fraction for _, fraction in told] == sorted(fraction for _, fraction in told)
+
+
+@pytest.mark.parametrize("unit", ["us", "ns"])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai"])
+def test_times_with_a_zone_become_utc_whatever_their_unit(folder: Folder, unit: str, zone: str) -> None:
+    frame = pq.read_table(folder.source / "events.parquet").to_pandas()
+    path = folder.source / "events.parquet"
+    zoned = frame.assign(occurred_at=frame["occurred_at"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.as_unit(unit))
+    pq.write_table(pa.Table.from_pandas(zoned, preserve_index=False), path)
+    read, accepted, rejected = folder.ingest()["events"]
+    assert (accepted, rejected) == (read, 0)
+    taken = pq.read_table(folder.target / "events.parquet").to_pandas().set_index("event_id")["occurred_at"]
+    assert (taken.reindex(frame["event_id"]).to_numpy() == frame["occurred_at"].to_numpy()).all()

@@ -17,6 +17,12 @@ VERBS = (
 )  # fmt: skip
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FAIRDEAL_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
 def fairdeal(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from pipelines.cli import main; main()", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -37,11 +43,16 @@ def test_every_verb_explains_itself(verb: list[str]) -> None:
         (["flag-abuse", "/nowhere", "--out", "x.parquet", "--as-of", "tomorrow"], "as-of: got 'tomorrow', expected a"),
         (["flag-abuse", "/nowhere", "--out", "x.parquet"], "/nowhere"),
         (["ingest", "/nowhere"], "/nowhere"),
+        (["ledger", "verify"], "ledger.db', expected an existing ledger"),
+        (["audit", "verify"], "ledger.db', expected an existing ledger"),
+        (["run", "simulate_shop", "-p", "users=many"], "valid integer"),
+        (["run", "build_features"], "users.parquet"),
         (["trial", "/nowhere.csv", "--spec", "configs/trials/hillstrom.yaml", "--out", "x"], "/nowhere.csv"),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_line_and_exit_2(words: list[str], message: str, tmp_path: Path) -> None:
+def test_bad_input_is_one_line_and_exit_2(words: list[str], message: str, home: Path) -> None:
     result = fairdeal(*words)
+    assert not (home / "ledger.db").exists(), "looking at a ledger must not make one"
     assert result.returncode == 2, result.stderr
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1

@@ -43,7 +43,7 @@ class Shop(_Section):
 
 
 class Policy(_Section):
-    """How coupons are chosen (DESIGN section 6: every log stays fit for unbiased retraining)."""
+    """How coupons are chosen; every log stays fit for unbiased retraining."""
 
     budget_cents: int = Field(3_000_000, ge=0)
     exploration: float = Field(0.05, ge=0, le=1)

@@ -1,4 +1,4 @@
-"""The ``fairdeal`` command line (DESIGN section 5)."""
+"""The ``fairdeal`` command line."""
 
 from pipelines.cli.app import main
 

@@ -1,4 +1,4 @@
-"""What a trial earned, read from the tables row by row: the plain-Python reading of DESIGN's outcome window."""
+"""What a trial earned, read from the tables row by row: the plain-Python reading of the outcome window."""
 
 from __future__ import annotations
 

@@ -7,12 +7,15 @@ Works on any folder that keeps the table contract, with or without verdicts; nee
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,15 +24,19 @@ from prefect import flow, get_run_logger, task
 from features.engine import connect
 from features.errors import InputError
 from models.abuse.actions import Thresholds
-from models.abuse.cases import CaseInput, cases_of
 from models.abuse.detect import detect
 from models.abuse.flags import flags_of
 from models.abuse.folder import open_folder
 from models.abuse.shop import shop_before
 from models.abuse.steps import Progress, steps
+from serving.app import address, open_store
+from serving.keys import embedded_keys
 from serving.review.case import Flag, Reason
+from serving.review.push import put_flags
+from serving.review.store import Upserted
 from serving.settings import Risk, Settings, load_settings
 
+FLAGS_AT_ONCE = 500
 SCHEMA = pa.schema(
     [
         ("user_id", pa.string()),
@@ -44,7 +51,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class FlagReport:
-    """What a run found: users seen, rows scored, accounts by action, rings, verdicts used, seconds."""
+    """What a run found: users seen, rows scored, accounts by action, rings, verdicts used, seconds, rows left out."""
 
     out: Path
     users: int
@@ -54,13 +61,16 @@ class FlagReport:
     rings: int
     verdicts: int
     seconds: float
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def summary(self) -> str:
         """One line for people."""
+        gone = ", ".join(f"{n} {why}" for why, n in self.left_out.items())
+        left = f"left out: {gone}, " if gone else ""
         return (
             f"{self.users} users, {self.rows} claims and orders scored, {self.withheld} withheld, "
             f"{self.held} held for review, "
-            f"{self.rings} rings, {self.verdicts} verdicts used, {self.seconds:.0f} s -> {self.out}"
+            f"{self.rings} rings, {self.verdicts} verdicts used, {left}{self.seconds:.0f} s -> {self.out}"
         )
 
 
@@ -111,27 +121,83 @@ def flag_abuse(
         rings=int(flags["ring_id"].nunique()),
         verdicts=found.verdicts_used,
         seconds=time.perf_counter() - started,
+        left_out=shop.left_out,
     )
 
 
-def cases_from_flags(flags: pd.DataFrame, coupons: pd.DataFrame | None = None) -> list[CaseInput]:
-    """Flags as review cases, one per ring and one per lone account; ``coupons`` gives the amount at risk."""
-    return cases_of(flags, coupons)
+def push_flags(settings: Settings, flags: Path) -> Upserted:
+    """Open or refresh a review case for every ring and lone account of a flags file; twice changes nothing.
+
+    The coupons app takes them where it answers; otherwise they are written to its ledger directly.
+    """
+    found = review_flags(pq.read_table(flags).to_pandas())
+    url = address(settings.services.coupons)
+    # Keys that the settings list are known by their hashes only: such an installation is written to directly.
+    if not settings.services.api_keys and _answers(url):
+        with httpx.Client(base_url=url, timeout=60) as http:
+            return send_flags(http, embedded_keys(settings.home)["reviewer"], found)
+    store = open_store(settings)
+    try:
+        return _total([asdict(put_flags(store, batch)) for batch in batches(found)])
+    finally:
+        store.close()
+
+
+def send_flags(http: httpx.Client, key: str, found: Sequence[Flag]) -> Upserted:
+    """Post flags to the coupons app. The request key is made of what is sent: the same flags are one request."""
+    answers = []
+    for batch in batches(found):
+        body = {"flags": [asdict(flag) for flag in batch]}
+        digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": f"flags-{digest[:40]}"}
+        answer = http.post("/v1/flags", json=body, headers=headers)
+        if not answer.is_success:
+            raise RuntimeError(f"POST /v1/flags: {answer.status_code} {answer.text[:300]}")
+        answers.append(answer.json())
+    return _total(answers)
+
+
+def batches(found: Sequence[Flag]) -> Iterator[list[Flag]]:
+    """Requests of at most FLAGS_AT_ONCE flags; a ring is sent whole unless it alone is larger."""
+    subjects: dict[str, list[Flag]] = {}
+    for flag in found:
+        subjects.setdefault(flag.subject, []).append(flag)
+    batch: list[Flag] = []
+    for ring in subjects.values():
+        for start in range(0, len(ring), FLAGS_AT_ONCE):
+            part = ring[start : start + FLAGS_AT_ONCE]
+            if len(batch) + len(part) > FLAGS_AT_ONCE:
+                yield batch
+                batch = []
+            batch = batch + part
+    if batch:
+        yield batch
 
 
 def review_flags(flags: pd.DataFrame) -> list[Flag]:
-    """The flagged users of a flags table as the review store takes them, strongest first."""
-    found = flags[flags["flagged_at"].notna()].sort_values(["score", "user_id"], ascending=[False, True])
+    """The users of a flags table that are not allowed, as the review store takes them, strongest first."""
+    found = flags[flags["action"] != "allow"].sort_values(["score", "user_id"], ascending=[False, True])
     return [
         Flag(
             user_id=row.user_id,
-            score=float(row.score),
+            score=min(max(float(row.score), 0.0), 1.0),
             action=row.action,
             reasons=tuple(Reason(r["code"], r["en"], r["zh"]) for r in json.loads(row.reasons)),
             ring_id=row.ring_id if isinstance(row.ring_id, str) else None,
         )
         for row in found.itertuples(index=False)
     ]
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=2).is_success
+    except httpx.TransportError:  # nobody listens: the ledger is free to be written to
+        return False
+
+
+def _total(answers: Sequence[Mapping[str, int]]) -> Upserted:
+    return Upserted(*(sum(a[name] for a in answers) for name in ("opened", "updated", "unchanged")))
 
 
 @task(retries=2, retry_delay_seconds=10)
@@ -141,13 +207,21 @@ def flag_task(settings: Settings, tables: str | None, out: str | None, as_of: da
     return flag_abuse(Path(tables) if tables else settings.tables, where, as_of, key=settings.risk.key)
 
 
+@task(retries=2, retry_delay_seconds=10)
+def push_task(settings: Settings, flags: Path) -> Upserted:
+    """``push_flags`` for an installation, tried again on failure."""
+    return push_flags(settings, flags)
+
+
 @flow(name="flag_abuse")
 def flag_abuse_flow(
     profile: str | None = None, tables: str | None = None, out: str | None = None, as_of: datetime | None = None
 ) -> FlagReport:
-    """Flag the abusers of the ingested tables (or of a folder) and write the flags."""
+    """Flag the abusers of the ingested tables (or of a folder), write the flags and open their review cases."""
     logger = get_run_logger()
     logger.info("tables=%s out=%s as_of=%s", tables or "ingested", out or "home", as_of or "all")
-    report = flag_task(load_settings(profile), tables, out, as_of)
+    settings = load_settings(profile)
+    report = flag_task(settings, tables, out, as_of)
     logger.info("%s", report.summary())
+    logger.info("review cases: %s", push_task(settings, report.out))
     return report

@@ -26,7 +26,7 @@ TEXT = frozenset(
     {
         *("row", "user_id", "us", "kind", "template", "coupon_id", "cents", "merchant", "registered"),
         *("device", "ip", "block", "address", "phone", "identity"),
-        *("account", "score", "score_label_free", "ring_size"),  # what scoring itself adds to the rows
+        *("account", "score", "score_label_free", "ring_size", "blind"),  # what scoring itself adds to the rows
     }
 )
 

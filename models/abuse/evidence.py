@@ -20,6 +20,7 @@ BASE = -6.5  # log odds of abuse of an account that shares nothing
 NEW_SCALE_DAYS = 7.0
 HOME = 4  # accounts on one device at one address that a family explains
 PASSERS_BY = 1.0  # how much each account at a public terminal speaks against
+AT_HOME = 0.5  # how much of a family's evidence goes where behaviour is known and speaks for itself
 BEATS = 4  # gaps after which an even pace is a habit and not chance
 UNKNOWN_BARE = 0.5  # how coupon-only an account counts where nothing but its claims is known
 
@@ -128,7 +129,7 @@ def hub(rows: pd.DataFrame, kind: str) -> Floats:
     if kind == "device":  # people at a kiosk go home to many doors, puppets to few
         weight += 0.45 * np.maximum(_of(rows, "device_addresses_ever") - 1.0, 0.0)
         weight += 6.0 * _of(rows, "device_house_ever")
-        weight += float(__import__('os').environ.get('TERM_','1')) * terminal(rows) * _of(rows, "device_n_ever")
+        weight += PASSERS_BY * terminal(rows) * _of(rows, "device_n_ever")
     return weight
 
 
@@ -137,24 +138,23 @@ def family(rows: pd.DataFrame) -> Floats:
     n = _of(rows, "device_n_ever")
     few = (n >= 1) & (n < HOME) & (_of(rows, "address_n_ever") < HOME)
     at_home = few & rows["address"].notna().to_numpy() & (_of(rows, "device_addresses_ever") <= 1)
-    import os
-    w=float(os.environ.get("FAM","1"))
     before = 1.0 - np.divide(_of(rows, "device_n_1h"), n, out=np.ones(len(rows)), where=n > 0)
-    return w*np.where(at_home, before, 0.0)
+    return np.where(at_home, before, 0.0) * (AT_HOME + (1.0 - AT_HOME) * _of(rows, "blind"))
 
 
 def terminal(rows: pd.DataFrame) -> Floats:
     """From 0 to 1: how far the row's device is a public terminal.
 
-    Its accounts come one by one on many days and at no beat, from one network, and go home to as many doors (or to doors
-    that nobody knows). A farm comes in a burst, a drip keeps its beat, both change networks, and both send to few doors.
+    Its accounts come one by one on many days and at no beat, from one network, and go home to as many doors (or to
+    doors that nobody knows). A farm comes in a burst, a drip keeps its beat, and both change networks or share doors.
+    Only asked where claims are all that is known: behaviour tells terminals better (``hub``).
     """
     n = _of(rows, "device_n_ever")
     doors = _of(rows, "device_addresses_ever")
     apart = np.where(doors > 0, np.minimum(doors / (n + 1.0), 1.0) ** 2, 1.0)
     beat = np.where(_of(rows, "device_gaps") >= BEATS, np.clip((_of(rows, "device_even") - 0.7) / 0.2, 0.0, 1.0), 0.0)
     stands = 1.0 / np.maximum(_of(rows, "device_blocks_ever"), 1.0) ** 2
-    return np.where(n >= 2, _unhurried(rows) * apart * (1.0 - beat) * stands, 0.0)
+    return np.where(n >= 2, _unhurried(rows) * apart * (1.0 - beat) * stands * _of(rows, "blind"), 0.0)
 
 
 def _unhurried(rows: pd.DataFrame) -> Floats:

@@ -55,7 +55,7 @@ def _reasons(found: Detected, account: object, ring: Reason | None, key: str) ->
     row = int(account.row)  # type: ignore[attr-defined]
     reasons = [ring] if ring is not None else []
     if row >= 0:
-        reasons += explain_row(found.rows.loc[row], found.terms.loc[row], key)
+        reasons += explain_row(found.rows.loc[row], found.terms.loc[row], key, found.known)
         gain = float(found.rows["score"].iat[row] - found.rows["score_label_free"].iat[row])
         if gain > _LEARNT:
             reasons.insert(0, model_reason(gain))

@@ -41,8 +41,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "此前 10 分钟内领取此券的注册不满一天的账号：{n} 个，约为平时的 {ratio} 倍",
     ),
     "drip": (
-        "accounts claim on this device at an even pace, one every {days} days, {n} gaps so far",
-        "该设备上账号匀速领券，约每 {days} 天一个，已有 {n} 次间隔",
+        "accounts claim on this device at an even pace, one every {gap}, {n} gaps so far",
+        "该设备上账号匀速领券，约每 {gap_zh} 一个，已有 {n} 次间隔",
     ),
     "drain": (
         "an account of {age} days appeared on a new device and a new IP and spent or claimed {n} coupons within a day",
@@ -61,8 +61,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "该账号 30 天内有 {n} 笔用券订单集中于同一商家，而该商家的用券者多为未使用过的账号",
     ),
     "quick": (
-        "claimed {minutes} minutes after registering, having viewed {views} pages and bought nothing",
-        "注册 {minutes} 分钟后即领券，此前仅浏览 {views} 个页面且未购买",
+        "claimed {minutes} minutes after registering{viewed}{bought}",
+        "注册 {minutes} 分钟后即领券{viewed_zh}{bought_zh}",
     ),
     "ring": (
         "{ring}: {n} accounts, {devices}, {span}, {coupon}",
@@ -104,13 +104,15 @@ def as_json(reasons: Sequence[Reason]) -> str:
     return json.dumps([asdict(reason) for reason in reasons], ensure_ascii=False)
 
 
-def explain_row(row: pd.Series, terms: pd.Series, key: str) -> list[Reason]:
-    """Reasons of one scored row, strongest first, then what speaks against."""
+def explain_row(row: pd.Series, terms: pd.Series, key: str, known: frozenset[str] = frozenset()) -> list[Reason]:
+    """Reasons of one scored row, strongest first, then what speaks against.
+
+    ``known``: the tables that have rows; nothing is said of what nobody recorded.
+    """
     found = [_term(name, row, float(points), key) for name, points in terms.items() if points >= LEAST_POINTS]
     reasons = sorted((r for r in found if r is not None), key=lambda r: -r.points)[:MOST]
     if row["kind"] == "claim" and row["age_days"] < 1 and row["bare"] > 0.5:
-        minutes = round(float(row["minutes_to_claim"]))
-        reasons.append(_say("quick", 0.0, minutes=minutes, views=round(float(row["views_ever"]))))
+        reasons.append(_quick(row, known))
     return reasons + _against(row, key)
 
 
@@ -148,7 +150,8 @@ def _term(name: str, row: pd.Series, points: float, key: str) -> Reason | None:
         case "burst":
             values = {"n": _whole(row, "template_fresh_10m"), "ratio": f"{float(row['template_burst']):.0f}"}
         case "drip":
-            values = {"n": _whole(row, "device_gaps"), "days": f"{float(row['device_gap_mean_days']):.1f}"}
+            gap, gap_zh = _span(round(float(row["device_gap_mean_days"]) * DAY))
+            values = {"n": _whole(row, "device_gaps"), "gap": gap, "gap_zh": gap_zh}
         case "drain":
             spent = _whole(row, "claims_24h") + _whole(row, "spends_24h")
             values = {"age": _whole(row, "age_days"), "n": spent}
@@ -161,6 +164,18 @@ def _term(name: str, row: pd.Series, points: float, key: str) -> Reason | None:
         case _:
             return None
     return _say(name, points, **values)
+
+
+def _quick(row: pd.Series, known: frozenset[str]) -> Reason:
+    views = _whole(row, "views_ever")
+    seen = "events" in known
+    idle = "orders" in known and row["orders_ever"] == 0
+    return _say(
+        "quick", 0.0, minutes=_whole(row, "minutes_to_claim"),
+        viewed=f", pages viewed before: {views}" if seen else "",
+        viewed_zh=f"，此前浏览 {views} 个页面" if seen else "",
+        bought=", nothing bought before" if idle else "", bought_zh="，此前未购买" if idle else "",
+    )  # fmt: skip
 
 
 def _sharing(kind: str, row: pd.Series, points: float, key: str) -> Reason:

@@ -38,6 +38,7 @@ def spine_of(shop: Shop) -> Table:
     spine = spine.mutate(
         age_days=age,
         minutes_to_claim=ibis.least(age * 24 * 60, 30.0 * 24 * 60),
+        blind=ibis.literal(0.0 if shop.behaviour else 1.0),
         # Where only claims are known, that an account did nothing else is not known either.
         bare=1.0 / (1.0 + used) if shop.behaviour else ibis.literal(UNKNOWN_BARE),
         # A parcel of an account in use to a door it never had: a gift, a move, or somebody else's business.

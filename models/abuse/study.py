@@ -27,7 +27,7 @@ from models.abuse.marks import DAY, HOUR, WINDOWS, others_before
 from models.uplift.reading import read_names, read_table, read_times
 
 KINDS = ("device", "ip", "address", "phone")
-WITHOUT_USER, NEGATIVE_AMOUNT = "without_user", "negative_amount"
+WITHOUT_USER, NEGATIVE_AMOUNT = "without_user", "with_negative_amount"
 
 
 class StudySpec(BaseModel):
@@ -97,7 +97,8 @@ def load_study(data: Path, spec: StudySpec) -> Study:
     left_out = {reason: int(rows.sum()) for reason, rows in reasons.items() if rows.any()}
     log = log[~(reasons[WITHOUT_USER] | reasons[NEGATIVE_AMOUNT])]
     if log.empty:
-        raise InputError("data", f"{left_out} of {len(raw)} rows", "some row with a user and no negative amount")
+        shown = ", ".join(f"{count} rows {reason.replace('_', ' ')}" for reason, count in left_out.items())
+        raise InputError("data", shown, "some row with a user and without a negative amount")
     log = log.sort_values("us", kind="stable", ignore_index=True)
     # A coarse clock gives many rows one time; a running shop saw them one after another, in the order of the file.
     log["us"] = log["us"] + log.groupby("us").cumcount()

@@ -148,7 +148,8 @@ def _unlinked_verdict(found: Judgement, unlinked: Unlinked) -> Words:
     reach = Words(
         f"{found.linked_share_judged:.1%} of the judged rows share a value with an earlier account, and they hold "
         f"{found.linked_positives:.1%} of the positives.",
-        f"评判行中 {found.linked_share_judged:.1%} 与更早账号共用某一标识，其中包含 {found.linked_positives:.1%} 的正例。",
+        f"评判行中 {found.linked_share_judged:.1%} 与更早账号共用某一标识，"
+        f"其中包含 {found.linked_positives:.1%} 的正例。",
     )
     best = unlinked.best
     if best is None:

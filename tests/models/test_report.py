@@ -13,7 +13,7 @@ import pytest
 
 from features.errors import InputError
 from models.plots import Interval, Line, bars, intervals, lines
-from models.report import Estimate, Report, Words
+from models.report import Estimate, Money, Percent, Report, Words, check_folder
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 
@@ -121,3 +121,20 @@ def test_misuse_is_named() -> None:
         report.add_table("t", ["a", "b"], [[1]])
     with pytest.raises(InputError, match="one height per label"):
         bars(["a"], [1.0, 2.0], "n")
+
+
+def test_money_is_yuan_and_a_share_keeps_two_digits() -> None:
+    assert [Money(c).html() for c in (123_456, -123_456, -1, float("nan"))] == ["¥1,235", "−¥1,235", "¥0", "–"]
+    assert Money(1234, 2).html() == "¥12.34"
+    shares = (0.0, 0.5, 0.034, 0.000012, -0.00034, float("nan"))
+    assert [Percent(share).html() for share in shares] == ["0 %", "50 %", "3.4 %", "0.0012 %", "−0.034 %", "–"]
+    assert '<td class="number">¥12</td>' in Report("t").add_table("c", ["a"], [[Money(1234)]]).html()
+
+
+def test_a_folder_is_checked_and_left_as_it_was(tmp_path: Path) -> None:
+    check_folder(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for bad in (tmp_path / "file", tmp_path / "file" / "a"):
+        with pytest.raises(InputError, match="out: got"):
+            check_folder(bad)

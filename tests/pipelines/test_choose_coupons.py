@@ -111,4 +111,7 @@ def test_the_report_holds_all_figures(uplift: Loaded, users: pd.DataFrame, tmp_p
     page = report_of(done, date(2026, 5, 31)).write(tmp_path)
     saved = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert saved == pytest.approx(done.figures())
-    assert "预期花费" in page.read_text("utf-8")
+    text = page.read_text("utf-8")
+    assert "预期花费" in text
+    assert "<dd>¥400</dd>" in text  # the budget
+    assert "<svg" in text

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
+from fastapi import FastAPI
 
 from features.errors import InputError
 from oracles.abuse_scenes import START, scene
-from pipelines.flag_abuse import FlagReport, cases_from_flags, flag_abuse, review_flags
+from pipelines.flag_abuse import FlagReport, batches, flag_abuse, push_flags, review_flags, send_flags
+from serving.app import coupons_app, open_store
+from serving.keys import embedded_keys
+from serving.review.case import Flag
+from serving.settings import Service, Services, Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 Tables = dict[str, pd.DataFrame]
@@ -76,7 +84,7 @@ def test_later_rows_change_no_earlier_score(shop: tuple[Tables, pd.DataFrame], t
     times = {"users": "registered_at", "events": "occurred_at", "orders": "placed_at", "coupons": "claimed_at"}
     past = {name: frame[frame[times[name]] < CUT] for name, frame in shop[0].items()}
     known = flags_of(past, tmp_path / "past").set_index("user_id")
-    whole = flags_of(shop[0], tmp_path / "whole", CUT.to_pydatetime()).set_index("user_id").loc[known.index]
+    whole = flags_of(shop[0], tmp_path / "whole", CUT.to_pydatetime()).set_index("user_id")
     assert (known["flagged_at"].notna()).any()
     pd.testing.assert_frame_equal(known, whole)
 
@@ -112,13 +120,61 @@ def test_reasons_speak_two_languages_and_tell_no_identifier(
         assert not any(value in text for value in raw)
 
 
-def test_flags_become_one_case_per_ring_worst_first(flagged: pd.DataFrame) -> None:
-    cases = cases_from_flags(flagged)
-    caught = flagged[flagged["flagged_at"].notna()]
-    assert sorted(u for case in cases for u in case.user_ids) == sorted(caught["user_id"])
-    assert {case.ring_id for case in cases if case.ring_id} == set(caught["ring_id"].dropna())
-    assert review_flags(flagged)[0].score == max(case.score for case in cases)
-    assert len(review_flags(flagged)) == len(caught)
+def closed_settings(home: Path) -> Settings:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return Settings(home=home, services=Services(coupons=Service(port=port)))
+
+
+def test_flags_become_one_case_per_ring_and_a_second_push_changes_nothing(
+    flagged: pd.DataFrame, tmp_path: Path
+) -> None:
+    flagged.to_parquet(tmp_path / "flags.parquet")
+    settings = closed_settings(tmp_path / "home")
+    first, second = (push_flags(settings, tmp_path / "flags.parquet") for _ in range(2))
+    caught = flagged[flagged["action"] != "allow"]
+    assert first.opened == caught["ring_id"].fillna(caught["user_id"]).nunique() > 0
+    assert (second.opened, second.updated, second.unchanged) == (0, 0, first.opened)
+
+
+def over_asgi(app: FastAPI) -> httpx.Client:
+    """A plain client whose requests reach an app without a network."""
+
+    async def ask(request: httpx.Request) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+            return await client.post(request.url.path, content=request.content, headers=request.headers)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = asyncio.run(ask(request))
+        return httpx.Response(found.status_code, content=found.content)
+
+    return httpx.Client(transport=httpx.MockTransport(answer), base_url="http://shop")
+
+
+def test_flags_over_http_are_one_request_however_often_they_are_sent(flagged: pd.DataFrame, tmp_path: Path) -> None:
+    settings = closed_settings(tmp_path)
+    store = open_store(settings)
+    try:
+        with over_asgi(coupons_app(settings, store)) as http:
+            key = embedded_keys(settings.home)["reviewer"]
+            first, again = (send_flags(http, key, review_flags(flagged)) for _ in range(2))
+            with pytest.raises(RuntimeError, match="401"):
+                send_flags(http, "wrong", review_flags(flagged))
+    finally:
+        store.close()
+    assert first.opened > 0
+    assert again == first  # replayed, not done again
+
+
+def test_a_ring_is_sent_whole_unless_it_alone_is_too_large() -> None:
+    rings = [(400, "a"), (300, "b"), (1200, "c"), (1, None)]
+    flags = [Flag(f"{ring}{i}", 0.5, "hold", (), ring) for n, ring in rings for i in range(n)]
+    sent = list(batches(flags))
+    assert sorted(f.user_id for batch in sent for f in batch) == sorted(f.user_id for f in flags)
+    assert max(map(len, sent)) <= 500
+    for ring in ("a", "b"):
+        assert sum(any(f.ring_id == ring for f in batch) for batch in sent) == 1
 
 
 def garbage_devices(tables: Tables) -> Tables:
@@ -145,7 +201,7 @@ def only_events(tables: Tables) -> Tables:
 
 
 def no_rows(tables: Tables) -> Tables:
-    return {name: frame.iloc[:0] for name, frame in tables.items()}
+    return {name: frame if name == "users" else frame.iloc[:0] for name, frame in tables.items()}
 
 
 def contradicting_verdicts(tables: Tables) -> Tables:
@@ -222,3 +278,74 @@ def test_the_report_says_what_was_done_in_one_line(tmp_path: Path) -> None:
     assert isinstance(report, FlagReport)
     assert "\n" not in report.summary()
     assert report.users == 5
+
+
+TIMES = {"users": "registered_at", "coupons": "claimed_at", "orders": "placed_at", "events": "occurred_at"}
+
+
+def zoned(unit: str, zone: str) -> Callable[[pd.Series], pd.Series]:
+    return lambda s: s.astype(f"datetime64[{unit}]").dt.tz_localize("UTC").dt.tz_convert(zone)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [zoned("ns", "UTC"), zoned("us", "UTC"), zoned("ns", "Asia/Shanghai"), lambda s: s.astype("datetime64[ns]"),
+     lambda s: s.astype(str)],
+    ids=["ns UTC", "us UTC", "ns Shanghai", "ns naive", "text"],
+)  # fmt: skip
+def test_times_of_every_unit_and_zone_give_the_same_flags(
+    change: Callable[[pd.Series], pd.Series],
+    shop: tuple[Tables, pd.DataFrame],
+    flagged: pd.DataFrame,
+    tmp_path: Path,
+) -> None:
+    tables = {n: f.assign(**{TIMES[n]: change(f[TIMES[n]])}) if n in TIMES else f for n, f in shop[0].items()}
+    pd.testing.assert_frame_equal(flags_of(tables, tmp_path), flagged)
+
+
+def test_csv_gives_the_same_flags(shop: tuple[Tables, pd.DataFrame], flagged: pd.DataFrame, tmp_path: Path) -> None:
+    for name, frame in shop[0].items():
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    flag_abuse(tmp_path, tmp_path / "flags.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "flags.parquet"), flagged)
+
+
+def test_times_nobody_can_read_are_named(tmp_path: Path) -> None:
+    tables, _ = scene(seed=6, honest=5, copies=0)
+    tables["coupons"] = tables["coupons"].assign(claimed_at="last Tuesday")
+    with pytest.raises(InputError, match=r"coupons\.claimed_at.*last Tuesday"):
+        flags_of(tables, tmp_path)
+
+
+def test_an_empty_users_table_is_an_error(tmp_path: Path) -> None:
+    tables, _ = scene(seed=6, honest=5, copies=0)
+    with pytest.raises(InputError, match="users"):
+        flags_of({**tables, "users": tables["users"].iloc[:0]}, tmp_path)
+
+
+def test_rows_left_out_are_counted(tmp_path: Path) -> None:
+    tables, _ = scene(seed=6, honest=20, copies=0)
+    coupons, orders = tables["coupons"].copy(), tables["orders"].copy()
+    coupons.loc[coupons.index[:2], "claimed_at"] = pd.NaT
+    tables["coupons"] = pd.concat([coupons, coupons.iloc[[-1]]])
+    orders.loc[orders.index[:3], "goods_cents"] = -1
+    tables["orders"] = orders
+    tables["users"] = tables["users"].iloc[:-1]
+    report = flag_abuse(write(tables, tmp_path / "t"), tmp_path / "f.parquet")
+    assert report.left_out["coupons without a readable time"] == 2
+    assert report.left_out["coupons of a key seen before"] == 1
+    assert report.left_out["orders with a negative amount"] == 3
+    assert any(why.endswith("of users not in users") for why in report.left_out)
+    assert "2 coupons without a readable time" in report.summary()
+
+
+def test_thin_tables_never_act_without_a_person(shop: tuple[Tables, pd.DataFrame], tmp_path: Path) -> None:
+    thin = {name: shop[0][name] for name in ("users", "coupons")}
+    found = flags_of(thin, tmp_path).merge(shop[1], on="user_id")
+    assert "withhold" not in set(found["action"])
+    assert (found[found["group"] == "farm"]["action"] == "hold").mean() >= 0.9
+    innocent = found[found["group"].isin(["dorm", "family", "kiosk", "locker", "second_hand", "flash", "honest"])]
+    assert (innocent["action"] == "allow").all()
+    text = " ".join(found["reasons"])
+    assert "viewed" not in text
+    assert "0.0 days" not in text

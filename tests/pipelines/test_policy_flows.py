@@ -133,7 +133,10 @@ def test_the_evaluation_reports_every_baseline_with_an_interval(judged: Evaluati
     saved = json.loads(judged.report.with_name("report.json").read_text("utf-8"))
     assert saved == judged.figures
     page = judged.report.read_text("utf-8")
-    assert "response_ranking" in page
+    assert "response ranking" in page
+    assert "全员 cut_100_10" in page
+    assert "everyone: cut_100_10" in page
+    assert "everyone:cut_100_10" not in page
     assert "按用户聚类" in page
 
 

@@ -107,3 +107,16 @@ def test_hillstrom_says_plainly_that_choosing_per_customer_does_not_beat_mens_to
     assert figures["policy_best_single_arm_ips_mean"] == pytest.approx(0.1825, abs=0.003)  # Mens to everyone
     assert figures["value_womens_e_mail_dr_learner_sklift_qini_mean"] > 0.04
     assert figures["value_womens_e_mail_dr_learner_minus_response_ranking_sklift_qini_mean"] > 0
+
+
+@pytest.mark.parametrize("out", ["taken", "taken/below"])
+def test_a_folder_that_cannot_be_written_is_named_before_the_work(out: str, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match=r"out: got .* a folder that can be written") as caught:
+        run_trial(tmp_path / "absent.csv", tmp_path / "absent.yaml", tmp_path / out)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tiny_trial_is_judged_without_warnings_and_says_how_few_rows_it_has(tmp_path: Path) -> None:
+    page = run_trial(*written(tmp_path, n=100), tmp_path / "out", splits=2).read_text("utf-8")
+    assert "the trial has only 100 rows" in page

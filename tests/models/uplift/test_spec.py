@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from features.errors import InputError
-from models.uplift.reading import read_table
+from models.uplift.reading import read_names, read_table
 from models.uplift.spec import TrialSpec
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -113,8 +113,8 @@ def test_a_column_as_cost_is_taken_as_it_is_and_is_no_feature() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "x"}, "spec key: got 'kind', expected one of unit, arm"),
-        ({"arm": ...}, "arm: got None"),
+        ({"kind": "x"}, "spec.kind: got 'unknown key', expected one of unit, arm"),
+        ({"arm": ...}, "spec.arm: got 'missing key'"),
         ({"arm": "voucher"}, "arm: got 'voucher', expected a column of the data"),
         ({"control": "nothing"}, "control: got 'nothing', expected an arm of the data"),
         ({"arms": ["gold"]}, "arm: got 'gold', expected an arm of the data"),
@@ -141,7 +141,10 @@ def test_a_column_as_cost_is_taken_as_it_is_and_is_no_feature() -> None:
         ({"features": "age"}, "features: got 'age', expected a list"),
         ({"drop": ["height"]}, "drop: got 'height'"),
         ({"unit": "household"}, "unit: got '0', expected unique ids in 'household'"),
-        ({"time": "city"}, "time: got 'city', expected a column of times"),
+        (
+            {"time": "city"},
+            "time: got '.*', expected a time .* row of 'city' .40 are none.$",
+        ),
         ({"cluster": "family"}, "cluster: got 'family'"),
         ({"drop": ["note", "age", "city", "chance"]}, "features: got 'none left'"),
     ],
@@ -225,3 +228,78 @@ def test_csv_with_a_byte_order_mark_and_parquet_read_alike(tmp_path: Path) -> No
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "trials").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_spec_that_we_ship_parses(path: Path) -> None:
     assert TrialSpec.parse(yaml.safe_load(path.read_text("utf-8"))).arm
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"features": ["age", "revenue"]}, "value"),
+        ({"features": ["coupon"]}, "arm"),
+        ({"features": ["chance"], "propensity": "chance"}, "propensity"),
+        ({"features": ["age"], "cost": "age / 10"}, "cost"),
+        ({"features": ["age"], "outcomes": {"old": "age > 60"}}, r"outcomes\.old"),
+    ],
+)
+def test_what_the_trial_is_about_is_no_feature(changes: dict[str, Any], key: str) -> None:
+    with pytest.raises(InputError, match=f"features: got .*, expected columns that {key} does not use"):
+        parsed(**changes).table(frame())
+
+
+@pytest.mark.parametrize(
+    "propensity",
+    [{"none": "p0", "满10减1": "p1", "flat": "p2"}, {"none": 0.5, "满10减1": 0.25, "flat": 0.25}, "chance"],
+)
+def test_propensities_of_all_arms_are_renormalised_over_the_listed_arms(propensity: object) -> None:
+    data = frame().assign(p0=0.5, p1=0.25, p2=0.25)
+    trial = parsed(arms=["flat"], propensity=propensity, cost=...).table(data)
+    assert len(trial) == 30
+    np.testing.assert_allclose(trial.propensity, np.tile([2 / 3, 1 / 3], (30, 1)))
+
+
+def test_propensities_that_cannot_be_renormalised_are_refused() -> None:
+    data = frame().assign(p0=0.5, p1=0.5, p2=0.25)
+    with pytest.raises(InputError, match=r"propensity: got 1\.25"):
+        parsed(arms=["flat"], propensity={"none": "p0", "满10减1": "p1", "flat": "p2"}, cost=...).table(data)
+    data.loc[0, "chance"] = 0.4
+    with pytest.raises(InputError, match=r"propensity: got 'chance', expected propensities per arm"):
+        parsed(arms=["flat"], propensity="chance", cost=...).table(data)
+
+
+@pytest.mark.parametrize("control", [0, 0.0, "0"], ids=["int", "float", "text"])
+def test_arm_codes_that_are_whole_floats_are_integers(control: object) -> None:
+    data = frame().assign(coupon=np.array([0.0, 0.0, 10.0, 20.0])[np.arange(40) % 4])
+    trial = parsed(control=control, propensity={0: 0.5, 10.0: 0.25, "20": 0.25}, cost={10: 1, 20: 2}).table(data)
+    assert trial.arms == ("0", "10", "20")
+
+
+def test_names_keep_what_is_no_whole_float() -> None:
+    assert read_names(pd.Series([1.0, None, 2.5])).tolist() == ["1", None, "2.5"]
+    assert read_names(pd.Series([True, False])).tolist() == ["True", "False"]
+    assert read_names(pd.Series(["1.0", None])).tolist() == ["1.0", None]
+
+
+def test_a_wrong_time_is_named_in_one_line() -> None:
+    data = frame()
+    data["sent_at"] = data["sent_at"].astype(str)
+    data.loc[7, "sent_at"] = "yesterday"
+    with pytest.raises(InputError, match=r"time: got 'yesterday', .* \(1 are none\)") as caught:
+        parsed().table(data)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="time: got '"):
+        parsed(time="age").table(frame())
+
+
+def test_the_first_byte_that_is_not_utf8_is_found_far_into_a_file(tmp_path: Path) -> None:
+    before = b"x,y\n" + b"1,2\n" * 200_000
+    (tmp_path / "t.csv").write_bytes(before + "ü,3\n".encode("latin-1"))
+    with pytest.raises(InputError, match=f"byte {len(before)} is not, in line 200002"):
+        read_table(tmp_path / "t.csv")
+
+
+def test_parquet_is_read_under_both_endings_and_from_a_folder(tmp_path: Path) -> None:
+    data = frame()[["customer", "age"]]
+    (tmp_path / "parts").mkdir()
+    data.to_parquet(tmp_path / "parts" / "a.parquet")
+    data.to_parquet(tmp_path / "t.pq")
+    for path in (tmp_path / "parts", tmp_path / "t.pq"):
+        pd.testing.assert_frame_equal(read_table(path), data)

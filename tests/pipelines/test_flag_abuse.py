@@ -343,9 +343,11 @@ def test_thin_tables_never_act_without_a_person(shop: tuple[Tables, pd.DataFrame
     thin = {name: shop[0][name] for name in ("users", "coupons")}
     found = flags_of(thin, tmp_path).merge(shop[1], on="user_id")
     assert "withhold" not in set(found["action"])
-    assert (found[found["group"] == "farm"]["action"] == "hold").mean() >= 0.9
+    assert (found[found["group"].isin(["puppets", "burst", "drip"])]["action"] == "hold").all()
     innocent = found[found["group"].isin(["dorm", "family", "kiosk", "locker", "second_hand", "flash", "honest"])]
     assert (innocent["action"] == "allow").all()
+    # A farm of four accounts a device is too little to hold on claims alone, but it ranks before every innocent.
+    assert found[found["group"].isin(["farm", "drop"])]["score"].min() > 10 * innocent["score"].max()
     text = " ".join(found["reasons"])
     assert "viewed" not in text
     assert "0.0 days" not in text

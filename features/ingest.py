@@ -99,7 +99,7 @@ def ingest_folder(
 
 def _ingest_table(con: duckdb.DuckDBPyConnection, path: Path, table: Table, staged: Path, refused: Path) -> Counts:
     try:
-        con.execute(f"CREATE TEMP VIEW given AS FROM {_reader(path)}")
+        con.execute(f"CREATE TEMP VIEW given AS FROM {reader_sql(path)}")
         check = RowCheck(con, table, "given")
         check.run(_owners(table, staged))
         read = con.sql("SELECT count(*) FROM given").fetchall()[0][0]
@@ -112,7 +112,8 @@ def _ingest_table(con: duckdb.DuckDBPyConnection, path: Path, table: Table, stag
     return Counts(read, read - bad, bad)
 
 
-def _reader(path: Path) -> str:
+def reader_sql(path: Path) -> str:
+    """The DuckDB relation that reads a table's file or folder; a CSV file must be UTF-8."""
     if path.suffix == ".csv":
         _require_utf8(path)
         return f"read_csv({_text(path)}, all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"')"

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from features.errors import InputError
-from features.ingest import _reader as reader_of
+from features.ingest import reader_sql
 from features.tables import find_table, table_named
 
 TABLES = ("users", "events", "orders", "order_lines", "coupons", "verdicts")
@@ -48,7 +48,7 @@ def _path(folder: Path, name: str) -> Path | None:
 
 
 def _open(con: Any, name: str, path: Path) -> None:
-    reader = reader_of(path)
+    reader = reader_sql(path)
     kinds = {row[0]: str(row[1]) for row in con.raw_sql(f"DESCRIBE SELECT * FROM {reader}").fetchall()}
     times = [c.name for c in table_named(name).columns if c.kind == "timestamp" and c.name in kinds]
     casts = ", ".join(f"{time_sql(column, kinds[column])} AS {column}" for column in times)

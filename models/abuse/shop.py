@@ -1,6 +1,6 @@
 """The tables of a shop as they were known before a moment, with linkable identifiers: what the detector reads.
 
-In: Ibis tables of DESIGN's contract (``users`` and at least one of ``coupons``, ``orders``, ``events``); any optional
+In: Ibis tables of the table contract (``users`` and at least one of ``coupons``, ``orders``, ``events``); any optional
 column may be absent. Out: ``Shop``, small tables with int64 microsecond times and keys instead of raw identifiers.
 Rows that cannot be used are left out and counted (``models.abuse.rows``); rows at or after ``as_of`` are not looked at,
 users registered by then included; a redemption or payment that lies after ``as_of`` is not known yet.

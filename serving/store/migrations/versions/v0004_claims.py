@@ -1,0 +1,16 @@
+"""Claim limits by device, IP and address, quotas, pools, codes and rewards."""
+
+from __future__ import annotations
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

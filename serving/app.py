@@ -13,7 +13,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 import httpx
 import structlog
@@ -23,20 +22,25 @@ from fastapi import FastAPI
 from features.errors import InputError
 from models.registry import Registry
 from serving.api import coupons as coupons_api
+from serving.api.coupons import Outgoing
+from serving.api.webhooks import WebhookParts
+from serving.business import sandbox, side
 from serving.client import ScoringClient
 from serving.clock import Clock, Ids, utc_now
 from serving.console import app as console_pages
-from serving.issuer import Issuer
 from serving.keys import SCOPES, KeyRing, Principal, embedded_keys
-from serving.privacy import Hasher
-from serving.redeemer import Redeemer
 from serving.review.flags import standings_of
 from serving.scoring import app as scoring_api
 from serving.scoring.champions import Holder
 from serving.scoring.sources import FeatureReader, ModelSource
 from serving.settings import Service, Settings
+from serving.sides import Sides
 from serving.store.engine import reader_engine
 from serving.store.unit import Store
+from serving.webhooks.guard import Guard
+from serving.webhooks.relay import Relay
+from serving.webhooks.sender import Sender
+from serving.webhooks.signing import Signer
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +69,7 @@ def key_ring(settings: Settings) -> KeyRing:
         unknown = set(key.scopes) - set(SCOPES)
         if unknown:
             raise InputError("services.api_keys.scopes", sorted(unknown), f"some of: {', '.join(SCOPES)}")
-        entries.append((key.sha256, Principal(key.principal, frozenset(key.scopes))))
+        entries.append((key.sha256, Principal(key.principal, frozenset(key.scopes), key.test, key.expires)))
     return KeyRing(entries)
 
 
@@ -90,17 +94,15 @@ def scoring_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
 
 
 def coupons_app(settings: Settings, store: Store, parts: Parts | None = None) -> FastAPI:
-    """Issuer and redeemer on a store that the caller opened and closes."""
+    """Issuer and redeemer on a store that the caller opened and closes; test keys get a sandbox beside it."""
     given = parts or Parts()
-    issuer = Issuer(
-        store,
-        scoring_client(settings, given.transport),
-        Hasher(settings.risk.key),
-        ZoneInfo(settings.shop.timezone),
-        settings.policy.salt,
-        settings.policy.holdout,
-    )
-    return coupons_api.build(store, issuer, Redeemer(store, settings.services.hold_minutes), key_ring(settings))
+    live = side(settings, store, scoring_client(settings, given.transport))
+    guard = Guard(settings.webhooks.allow_private)
+    signer = Signer(settings.webhooks.signing_key or settings.risk.key)
+    sender = Sender(guard)
+    outgoing = Outgoing(WebhookParts(signer, guard), Relay(store, signer, sender), sender)
+    sides = Sides(live, lambda: sandbox(settings, live))
+    return coupons_api.build(sides, key_ring(settings), outgoing, settings.advice)
 
 
 def console_app(settings: Settings, store: Store) -> FastAPI:

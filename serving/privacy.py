@@ -16,7 +16,7 @@ from features.address import normalise
 class Hasher:
     """Keyed hashes (128 bits of HMAC-SHA256, hex); the kind is part of the hash, so that a device never equals an IP.
 
-    Two spellings of one address have one hash.
+    Two spellings of one address, one phone number or one identity number have one hash.
 
     >>> Hasher("0123456789abcdef")("device", "a") == Hasher("0123456789abcdef")("ip", "a")
     False
@@ -31,8 +31,22 @@ class Hasher:
         if kind == "address" and found:
             known = normalise(found)
             found = known.unit_key if known is not None else ""
+        elif kind == "phone" and found:
+            found = _phone(found)
+        elif kind == "identity" and found:
+            found = "".join(found.split()).upper()
         if not found:
             return None
         one = self._keyed.copy()
         one.update(f"{kind}\n{found}".encode())
         return one.hexdigest()[:32]
+
+
+def _phone(text: str) -> str:
+    """Digits only; the prefix of mainland China says nothing more about a mobile number.
+
+    >>> _phone("+86 138-0013-8000") == _phone("0086 13800138000") == _phone("13800138000")
+    True
+    """
+    digits = "".join(character for character in text if character.isdigit()).lstrip("0")
+    return digits[2:] if len(digits) == 13 and digits.startswith("861") else digits

@@ -3,67 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
+from serving import automatic
 from serving.coupons import orders
 from serving.coupons.cart import Cart
-from serving.coupons.coupon import Coupon
-from serving.coupons.pricing import Quote, quote
+from serving.coupons.coupon import HELD, Coupon
+from serving.coupons.events import Event, OrderRefunded, RolledBack
+from serving.coupons.order import Order
+from serving.coupons.orders import Placed
+from serving.coupons.pricing import Candidate, Quote, Rates, price_set, quote
+from serving.coupons.receipt import Receipt
 from serving.coupons.refusals import Refuse
-from serving.coupons.rules import Use
+from serving.coupons.rollback import Rollback
+from serving.order_views import hold_view, order_view, redemption_view, refund_view, undone_view
+from serving.risk import Asked, RiskGate
 from serving.store import coupons as repository
+from serving.store import orders as order_store
 from serving.store.shelf import find_version
-from serving.store.unit import Answer, Command, Store, Transaction
-from serving.views import moment, quote_view, split_view
+from serving.store.unit import Answer, Command, StaleError, Store, Transaction
+from serving.views import quote_view
+from serving.who import Who
+
+# More automatic coupons than this are not tried at one order.
+MOST_AUTOMATIC = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Redeemer:
-    """Quote, hold, redeem, roll back and refund; ``hold_minutes`` is how long an unpaid order keeps its coupon."""
+    """Quote, hold, redeem, roll back and refund.
+
+    ``hold_minutes`` is how long an unpaid order keeps its coupons; ``rates`` is what pricing needs of the shop;
+    ``returns`` says which coupons come back when a paid order is undone; ``seed`` draws amounts of automatic coupons.
+    """
 
     store: Store
-    hold_minutes: int
+    gate: RiskGate
+    rates: Rates
+    hold_minutes: int = 30
+    returns: Rollback = field(default_factory=Rollback)
+    seed: bytes = b""
 
-    async def quote(self, user_id: str, cart: Cart) -> dict[str, Any]:
+    async def quote(self, who: Who, cart: Cart) -> dict[str, Any]:
         """What the user's coupons do to this cart now. It promises nothing: the hold decides."""
         now = self.store.clock()
+        hashed = self.gate.hashed(who)
 
-        def ask(connection: Any) -> Quote:
-            return quote(repository.usable_wallet(connection, user_id), user_id, cart, now)
+        def ask(connection: Connection) -> Quote:
+            wallet = [Candidate(*pair) for pair in repository.usable_wallet(connection, who.user_id)]
+            wallet, late = self._first_orders(connection, who.user_id, wallet)
+            wallet += self._automatic(connection, who.user_id, hashed, cart, wallet)
+            found = quote(wallet, who.user_id, cart, now, self.rates)
+            return replace(found, unusable=(*found.unusable, *late))
 
         return quote_view(await self.store.fetch(ask))
 
-    def hold(self, user_id: str, coupon_id: str, order_id: str, cart: Cart) -> Command:
-        """Lock a coupon for an order and freeze its price and split."""
+    async def hold(self, who: Who, coupon_ids: Sequence[str], order_id: str, cart: Cart) -> Command:
+        """Lock coupons for an order and freeze its price; asks how risky the order is."""
+        asked = await self.gate.ask(who, "redemption")
 
         def command(tx: Transaction) -> Answer | Refuse:
-            held = self._hold(tx, user_id, coupon_id, order_id, cart)
-            return held if isinstance(held, Refuse) else Answer(201, hold_view(held))
+            stopped = self.gate.honour_order(tx, asked, cart.goods_cents)
+            if stopped is not None:
+                return stopped
+            held = self._hold(tx, asked, coupon_ids, order_id, cart)
+            return held if isinstance(held, Refuse) else _answer(hold_view(held.order), asked)
 
         return command
 
-    def redeem_now(self, user_id: str, coupon_id: str, order_id: str, cart: Cart) -> Command:
+    async def redeem_now(self, who: Who, coupon_ids: Sequence[str], order_id: str, cart: Cart) -> Command:
         """Hold and redeem in one step, for an order that is paid as it is placed."""
+        asked = await self.gate.ask(who, "redemption")
 
         def command(tx: Transaction) -> Answer | Refuse:
-            held = self._hold(tx, user_id, coupon_id, order_id, cart)
-            if isinstance(held, Refuse) or held.hold is None:
-                return held if isinstance(held, Refuse) else Refuse("hold_unknown")
-            return self._redeem(tx, held, held.hold.hold_id)
+            stopped = self.gate.honour_order(tx, asked, cart.goods_cents)
+            if stopped is not None:
+                return stopped
+            held = self._hold(tx, asked, coupon_ids, order_id, cart)
+            return held if isinstance(held, Refuse) else _redeem(tx, held, asked)
 
         return command
 
-    def redeem(self, user_id: str, hold_id: str) -> Command:
-        """The order of a hold is paid."""
+    async def redeem(self, who: Who, hold_id: str) -> Command:
+        """The order of a hold is paid; only what a person has decided about the account stops it now."""
+        asked = await self.gate.ask(who, "redemption")
 
         def command(tx: Transaction) -> Answer | Refuse:
-            row = repository.find_hold(tx.connection, hold_id)
-            coupon = None if row is None else repository.load(tx, row.coupon_id)
-            if coupon is None or coupon.user_id != user_id:
+            placed = _lock(tx, order_store.find_order(tx.connection, hold_id), who.user_id)
+            if placed is None:
                 return Refuse("hold_unknown")
-            return self._redeem(tx, coupon, hold_id)
+            stopped = self.gate.honour_order(tx, asked, placed.order.receipt.goods_cents, paid=True)
+            return stopped if stopped is not None else _redeem(tx, placed, asked)
 
         return command
 
@@ -73,164 +107,213 @@ class Redeemer:
         def command(tx: Transaction) -> Answer | Refuse:
             if redemption_id is not None:
                 return self._undo_redemption(tx, user_id, redemption_id, scene)
-            return self._undo_hold(tx, user_id, hold_id or "", scene)
+            placed = _lock(tx, order_store.find_order(tx.connection, hold_id or ""), user_id)
+            if placed is None:
+                return Refuse("hold_unknown")
+            return _undone(tx, placed, orders.release(placed, scene, tx.now), scene)
 
         return command
 
-    def refund(self, user_id: str, redemption_id: str, units: Sequence[tuple[int, int]]) -> Command:
-        """Units (line_no, unit number) come back, each for its price less its frozen share."""
+    def refund(self, user_id: str, redemption_id: str, units: Sequence[tuple[int, int]], *, freight: bool) -> Command:
+        """Units (line_no, unit number) come back, each for what was paid for it; the freight when asked for, once."""
 
         def command(tx: Transaction) -> Answer | Refuse:
-            row = repository.find_redemption(tx.connection, redemption_id)
-            coupon = None if row is None else repository.load(tx, row.coupon_id)
-            if coupon is None or coupon.user_id != user_id:
+            placed = _lock(tx, order_store.find_redemption(tx.connection, redemption_id), user_id)
+            if placed is None:
                 return Refuse("redemption_unknown")
-            redemption = coupon.redemption
-            if redemption is None or redemption.redemption_id != redemption_id:
-                return Refuse("already_rolled_back")
-            event = orders.refund(redemption, coupon.coupon_id, tx.ids("rfd"), units, tx.now)
-            if isinstance(event, Refuse):
-                return event
-            after = repository.record(tx, coupon, event)
+            events = orders.refund(placed, tx.ids("rfd"), units, tx.now, freight=freight)
+            if isinstance(events, Refuse):
+                return events
+            after = order_store.record(tx, placed, events)
             if isinstance(after, Refuse):
                 return after
-            done = after.redemption or redemption
-            return Answer(
-                201,
-                {
-                    "refund_id": event.refund_id,
-                    "redemption_id": redemption_id,
-                    "refunded_cents": event.paid_cents,
-                    "units": [
-                        {"line_no": unit.line_no, "unit": unit.unit, "refunded_cents": unit.paid_cents}
-                        for unit in event.units
-                    ],
-                    "refunded_total_cents": done.refunded_cents,
-                    "left_cents": done.paid_cents - done.refunded_cents,
-                },
-            )
+            (refunded,) = (event for event in events if isinstance(event, OrderRefunded))
+            return Answer(201, refund_view(after.order, refunded))
 
         return command
 
-    def expire(self, coupon_ids: Sequence[str]) -> Command:
-        """Let time do to these coupons what it does."""
+    def expire(self, coupon_ids: Sequence[str], hold_ids: Sequence[str] = ()) -> Command:
+        """Let time do to these coupons and holds what it does."""
 
         def command(tx: Transaction) -> Answer | Refuse:
             changed = 0
-            for coupon_id in sorted(coupon_ids):
-                coupon = repository.load(tx, coupon_id)
-                events = orders.expire(coupon, tx.now) if coupon is not None else ()
-                if coupon is not None and events:
-                    outcome = repository.record_all(tx, coupon, events)
+            for hold_id in sorted(hold_ids):
+                found = order_store.find_order(tx.connection, hold_id)
+                placed = order_store.lock(tx, found) if found is not None else None
+                events = orders.free(placed, tx.now) if placed is not None else ()
+                if placed is not None and events:
+                    over = [event for coupon in placed.coupons for event in orders.expired(coupon, tx.now)]
+                    outcome = order_store.record(tx, placed, (*events, *over))
                     if isinstance(outcome, Refuse):
                         return outcome
                     changed += 1
+            for coupon in repository.load_all(tx, coupon_ids).values():
+                ended = orders.expire(coupon, tx.now)
+                if ended and isinstance(refuse := repository.record_all(tx, coupon, ended), Refuse):
+                    return refuse
+                changed += bool(ended)
             return Answer(200, {"changed": changed})
 
         return command
 
-    def _hold(self, tx: Transaction, user_id: str, coupon_id: str, order_id: str, cart: Cart) -> Coupon | Refuse:
-        coupon = repository.load(tx, coupon_id)
-        if coupon is None or coupon.user_id != user_id:
-            return Refuse("coupon_unknown")
-        freed = repository.record_all(tx, coupon, orders.free_expired_hold(coupon, tx.now))
-        if isinstance(freed, Refuse):
-            return freed
-        self._free_order(tx, order_id)
-        template = find_version(tx.connection, freed.template_id, freed.template_version)
+    async def find(
+        self, user_id: str | None, *, hold_id: str | None = None, order_id: str | None = None
+    ) -> dict[str, Any] | None:
+        """A hold by its id, or what an order has now; None when there is none (of this user, if one is named)."""
+
+        def ask(connection: Connection) -> Order | None:
+            if hold_id is not None:
+                return order_store.find_order(connection, hold_id)
+            return order_store.latest(connection, order_id or "")
+
+        found = await self.store.fetch(ask)
+        return None if found is None or user_id not in (None, found.user_id) else order_view(found)
+
+    # -- inside a command --------------------------------------------------------------------------------------------
+
+    def _hold(
+        self, tx: Transaction, asked: Asked, coupon_ids: Sequence[str], order_id: str, cart: Cart
+    ) -> Placed | Refuse:
+        user_id = asked.who.user_id
+        own = [coupon_id for coupon_id in coupon_ids if not automatic.is_automatic(coupon_id)]
+        coupons = self._free(tx, user_id, own, order_id)
+        if isinstance(coupons, Refuse):
+            return coupons
+        chosen = [
+            Candidate(coupon, find_version(tx.connection, coupon.template_id, coupon.template_version))
+            for coupon in (coupons[coupon_id] for coupon_id in own)
+        ]
+        if self._first_orders(tx.connection, user_id, chosen)[1]:
+            return Refuse("first_order_only")
+        given = self._give(tx, asked, [i for i in coupon_ids if automatic.is_automatic(i)], cart, chosen)
+        if isinstance(given, Refuse):
+            return given
+        receipt = price_set([*chosen, *given], user_id, cart, tx.now, self.rates)
+        if isinstance(receipt, Refuse):
+            return receipt
         deadline = tx.now + timedelta(minutes=self.hold_minutes)
-        event = orders.hold(Use(freed, template, user_id, cart, tx.now), tx.ids("hold"), order_id, deadline)
-        return event if isinstance(event, Refuse) else repository.record(tx, freed, event)
+        events = orders.hold(receipt, user_id, tx.ids("hold"), order_id, deadline, tx.now)
+        return order_store.record(tx, None, events, [candidate.coupon for candidate in (*chosen, *given)])
+
+    def _free(
+        self, tx: Transaction, user_id: str, coupon_ids: Sequence[str], order_id: str
+    ) -> dict[str, Coupon] | Refuse:
+        """The user's coupons, locked, after what timed out has been given back: their own locks and the order's."""
+        named = repository.find_all(tx.connection, coupon_ids)
+        if len(named) < len(coupon_ids) or any(coupon.user_id != user_id for coupon in named.values()):
+            return Refuse("coupon_unknown")
+        holds = {coupon.hold.hold_id for coupon in named.values() if coupon.hold and tx.now >= coupon.hold.deadline}
+        there = order_store.occupant(tx.connection, order_id)
+        if there is not None and orders.timed_out(there, tx.now):
+            holds.add(there.hold_id)
+        late = [order for hold_id in sorted(holds) if (order := order_store.find_order(tx.connection, hold_id))]
+        wanted = {*coupon_ids, *(coupon_id for order in late for coupon_id in order_store.coupon_ids(order))}
+        coupons = repository.load_all(tx, wanted)
+        for order in late:
+            placed = order_store.place(tx, order.hold_id, coupons)
+            freed = order_store.record(tx, placed, orders.free(placed, tx.now))
+            if isinstance(freed, Refuse):
+                return freed
+            coupons.update({coupon.coupon_id: coupon for coupon in freed.coupons})
+        for coupon_id in coupon_ids:
+            lock = coupons[coupon_id].hold
+            if coupons[coupon_id].state == HELD and lock is not None and tx.now >= lock.deadline:
+                raise StaleError(coupon_id)  # another order took it and timed out between the two reads
+        return coupons
+
+    def _give(
+        self, tx: Transaction, asked: Asked, named: Sequence[str], cart: Cart, chosen: Sequence[Candidate]
+    ) -> list[Candidate] | Refuse:
+        """Issue the automatic coupons that the customer named, or those that make the order cheaper."""
+        user_id, zone = asked.who.user_id, self.rates.zone
+        if named:
+            templates = automatic.named(tx.connection, named)
+            if isinstance(templates, Refuse):
+                return templates
+        else:
+            templates = self._worth(tx, asked, cart, chosen)
+        given: list[Candidate] = []
+        for template in templates:
+            coupon = automatic.give(tx, template, user_id, asked.hashed, zone, self.seed)
+            if not isinstance(coupon, Refuse):
+                given.append(coupon)
+            elif named:
+                return coupon
+        return given
+
+    def _worth(self, tx: Transaction, asked: Asked, cart: Cart, chosen: Sequence[Candidate]) -> list[Any]:
+        """Templates of automatic coupons that go with the chosen ones and lower the price, the largest saving first."""
+        user_id = asked.who.user_id
+        wallet = [Candidate(*pair) for pair in repository.usable_wallet(tx.connection, user_id)]
+        found = self._automatic(tx.connection, user_id, asked.hashed, cart, wallet)
+        ranked = quote(found, user_id, cart, tx.now, self.rates).usable[:MOST_AUTOMATIC] if found else ()
+        taken = list(chosen)
+        best = price_set(taken, user_id, cart, tx.now, self.rates)
+        worth = []
+        for usable in ranked:
+            more = price_set([*taken, usable.candidate], user_id, cart, tx.now, self.rates)
+            if isinstance(more, Receipt) and isinstance(best, Receipt) and more.payable_cents < best.payable_cents:
+                taken.append(usable.candidate)
+                worth.append(usable.candidate.template)
+                best = more
+        return worth
+
+    def _automatic(
+        self,
+        connection: Connection,
+        user_id: str,
+        hashed: automatic.Hashed,
+        cart: Cart,
+        wallet: Sequence[Candidate],
+    ) -> list[Candidate]:
+        had = {candidate.template.template_id for candidate in wallet}
+        return automatic.candidates(connection, user_id, hashed, cart, had, self.store.clock(), self.rates.zone)
 
     @staticmethod
-    def _free_order(tx: Transaction, order_id: str) -> None:
-        """An expired hold of another coupon no longer occupies the order."""
-        row = repository.hold_of_order(tx.connection, order_id)
-        if row is None or row.state != "open" or tx.now < row.deadline:
-            return
-        other = repository.load(tx, row.coupon_id)
-        if other is not None:
-            repository.record_all(tx, other, orders.free_expired_hold(other, tx.now))
+    def _first_orders(
+        connection: Connection, user_id: str, wallet: Sequence[Candidate]
+    ) -> tuple[list[Candidate], list[tuple[Candidate, Refuse]]]:
+        """A coupon for the first order is none once an order was paid, whenever it was claimed (F013)."""
+        first = [candidate for candidate in wallet if candidate.template.audience.first_order]
+        if not first or not order_store.paid_orders(connection, user_id):
+            return list(wallet), []
+        rest = [candidate for candidate in wallet if not candidate.template.audience.first_order]
+        return rest, [(candidate, Refuse("first_order_only")) for candidate in first]
 
-    @staticmethod
-    def _redeem(tx: Transaction, coupon: Coupon, hold_id: str) -> Answer | Refuse:
-        row = repository.find_hold(tx.connection, hold_id)
-        if row is None or row.coupon_id != coupon.coupon_id:
-            return Refuse("hold_unknown")
-        if row.state == "redeemed":
-            return Refuse("already_redeemed")
-        released = (row.reason or orders.TIMEOUT) if row.state == "released" else None
-        events = orders.redeem(coupon, repository.read_hold(row), released, tx.ids("red"), tx.now)
-        if isinstance(events, Refuse):
-            return events
-        after = repository.record_all(tx, coupon, events)
-        return after if isinstance(after, Refuse) else Answer(201, redemption_view(after))
-
-    @staticmethod
-    def _undo_redemption(tx: Transaction, user_id: str, redemption_id: str, scene: str) -> Answer | Refuse:
-        row = repository.find_redemption(tx.connection, redemption_id)
-        coupon = None if row is None else repository.load(tx, row.coupon_id)
-        if coupon is None or coupon.user_id != user_id:
+    def _undo_redemption(self, tx: Transaction, user_id: str, redemption_id: str, scene: str) -> Answer | Refuse:
+        placed = _lock(tx, order_store.find_redemption(tx.connection, redemption_id), user_id)
+        if placed is None:
             return Refuse("redemption_unknown")
-        redemption = coupon.redemption
-        if redemption is None or redemption.redemption_id != redemption_id:
-            return Refuse("already_rolled_back")
-        template = find_version(tx.connection, coupon.template_id, coupon.template_version)
-        events = orders.roll_back(coupon, redemption, template, scene, tx.now)
-        if isinstance(events, Refuse):
-            return events
-        return _undone(repository.record_all(tx, coupon, events), scene)
-
-    @staticmethod
-    def _undo_hold(tx: Transaction, user_id: str, hold_id: str, scene: str) -> Answer | Refuse:
-        row = repository.find_hold(tx.connection, hold_id)
-        coupon = None if row is None else repository.load(tx, row.coupon_id)
-        if row is None or coupon is None or coupon.user_id != user_id:
-            return Refuse("hold_unknown")
-        if coupon.hold is None or coupon.hold.hold_id != hold_id:
-            # Locked coupon first, then the row: it may have been redeemed between the two reads.
-            fresh = repository.find_hold(tx.connection, hold_id)
-            return Refuse("already_redeemed" if fresh is not None and fresh.state == "redeemed" else "hold_released")
-        return _undone(repository.record_all(tx, coupon, orders.release(coupon, hold_id, scene, tx.now)), scene)
+        templates = [
+            find_version(tx.connection, coupon.template_id, coupon.template_version) for coupon in placed.coupons
+        ]
+        return _undone(tx, placed, orders.roll_back(placed, templates, scene, self.returns, tx.now), scene)
 
 
-def _undone(after: Coupon | Refuse, scene: str) -> Answer | Refuse:
+def _lock(tx: Transaction, found: Order | None, user_id: str) -> Placed | None:
+    """The order with its coupons, locked; None for somebody else's, which is told apart from an unknown one nowhere."""
+    return None if found is None or found.user_id != user_id else order_store.lock(tx, found)
+
+
+def _redeem(tx: Transaction, placed: Placed, asked: Asked) -> Answer | Refuse:
+    events = orders.redeem(placed, tx.ids("red"), tx.now)
+    if isinstance(events, Refuse):
+        return events
+    after = order_store.record(tx, placed, events)
+    return after if isinstance(after, Refuse) else _answer(redemption_view(after.order), asked)
+
+
+def _undone(tx: Transaction, placed: Placed, events: Sequence[Event] | Refuse, scene: str) -> Answer | Refuse:
+    if isinstance(events, Refuse):
+        return events
+    after = order_store.record(tx, placed, events)
     if isinstance(after, Refuse):
         return after
-    return Answer(
-        201,
-        {"coupon_id": after.coupon_id, "scene": scene, "state": after.state, "returned": after.state == "unused"},
-    )
+    kept = {event.coupon_id for event in events if isinstance(event, RolledBack) and not event.returned}
+    returned = {coupon.coupon_id: coupon.coupon_id not in kept for coupon in placed.coupons}
+    return Answer(201, undone_view(after, scene, returned))
 
 
-def hold_view(coupon: Coupon) -> dict[str, Any]:
-    hold = coupon.hold
-    if hold is None:
-        raise ValueError(f"{coupon.coupon_id} is not held")
-    return {
-        "hold_id": hold.hold_id,
-        "coupon_id": coupon.coupon_id,
-        "order_id": hold.order_id,
-        "deadline": moment(hold.deadline),
-        "goods_cents": hold.goods_cents,
-        "discount_cents": hold.discount_cents,
-        "lines": split_view(hold.split),
-    }
-
-
-def redemption_view(coupon: Coupon) -> dict[str, Any]:
-    redemption = coupon.redemption
-    if redemption is None:
-        raise ValueError(f"{coupon.coupon_id} is not redeemed")
-    return {
-        "redemption_id": redemption.redemption_id,
-        "hold_id": redemption.hold.hold_id,
-        "coupon_id": coupon.coupon_id,
-        "order_id": redemption.hold.order_id,
-        "redeemed_at": moment(redemption.redeemed_at),
-        "late": redemption.redeemed_at >= redemption.hold.deadline,
-        "goods_cents": redemption.hold.goods_cents,
-        "discount_cents": redemption.hold.discount_cents,
-        "paid_cents": redemption.paid_cents,
-        "lines": split_view(redemption.hold.split),
-    }
+def _answer(view: dict[str, Any], asked: Asked) -> Answer:
+    """What was asked of scoring is marked when rules answered in its place."""
+    return Answer(201, {**view, "fallback": asked.risk.fallback})

@@ -7,15 +7,20 @@ addresses of stores, never code. Nothing is read on import.
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.errors import InputError
+from serving.coupons.claiming import NewcomerLinks
+from serving.coupons.margin import Margin
+from serving.coupons.rollback import Rollback as RollbackTable
+from serving.coupons.shop_facts import Guide, ShopFacts
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -51,6 +56,88 @@ class Policy(_Section):
     salt: str = "fairdeal"
 
 
+class Advice(_Section):
+    """What is known of the shop when a template is set up, and the figures of the rules of thumb (F008, F052–F055)."""
+
+    cheapest_item_cents: int | None = Field(None, ge=1)
+    average_order_cents: int | None = Field(None, ge=1)
+    gross_margin_percent: int | None = Field(None, ge=0, le=100)
+    user_value_cents: int | None = Field(None, ge=1)
+    no_threshold_quantity: int = Field(500, ge=1)
+    per_account: int = Field(3, ge=1)
+    least_margin_percent: int = Field(10, ge=0, le=99)
+    longest_days: int = Field(15, ge=1)
+
+    def facts(self) -> ShopFacts:
+        return ShopFacts(
+            self.cheapest_item_cents, self.average_order_cents, self.gross_margin_percent, self.user_value_cents
+        )
+
+    def guide(self) -> Guide:
+        return Guide(self.no_threshold_quantity, self.per_account, self.least_margin_percent, self.longest_days)
+
+
+class Rollback(_Section):
+    """Which coupons come back when a paid order is undone, per scene (F119–F122)."""
+
+    order_unpaid: tuple[str, ...] = ("any",)
+    order_cancelled: tuple[str, ...] = ("any",)
+    refund_before_shipping: tuple[str, ...] = ("any",)
+    after_sale_return: tuple[str, ...] = ("scope:all",)
+
+    def value(self) -> RollbackTable:
+        return RollbackTable(**self.model_dump())
+
+    @model_validator(mode="after")
+    def _known_words(self) -> Rollback:
+        self.value()  # an unknown word is an error when the settings are read, not at the first return
+        return self
+
+
+class Pricing(_Section):
+    """What a cart costs beside its coupons: worth of points, and what a line must still earn (F053, F107)."""
+
+    points_per_yuan: int = Field(100, ge=1)
+    least_margin_percent: int = Field(10, ge=0, le=99)
+    margin_mode: Literal["warn", "refuse", "floor"] = "warn"
+
+    def margin(self) -> Margin:
+        return Margin(self.least_margin_percent, self.margin_mode)
+
+
+class Claims(_Section):
+    """What a link to an older account means for a newcomer coupon, and how often is too often (F063, F064, F208)."""
+
+    newcomer_phone: Literal["refuse", "look"] = "refuse"
+    newcomer_identity: Literal["refuse", "look"] = "refuse"
+    newcomer_device: Literal["refuse", "look"] = "refuse"
+    newcomer_address: Literal["refuse", "look"] = "look"
+    wrong_codes_per_minute: int = Field(10, ge=1)
+    sign_in_days: int = Field(7, ge=1)
+    shares_per_day: int = Field(3, ge=1)
+
+    def links(self) -> NewcomerLinks:
+        return NewcomerLinks(self.newcomer_phone, self.newcomer_identity, self.newcomer_device, self.newcomer_address)
+
+
+class Checks(_Section):
+    """Plain rules beside the model (F183–F186)."""
+
+    large_order_cents: int = Field(500_000, ge=1)
+    orders_in_a_row: int = Field(5, ge=1)
+    orders_within_minutes: int = Field(10, ge=1)
+    device_accounts: int = Field(3, ge=2)
+    ip_claims_per_minute: int = Field(50, ge=1)
+    capped_per_day: int = Field(1, ge=1)
+
+
+class Webhooks(_Section):
+    """Empty key: the one of ``risk``. ``allow_private`` lets webhooks go to this machine, for development."""
+
+    signing_key: str = ""
+    allow_private: bool = False
+
+
 class Risk(_Section):
     """How abuse flags become actions."""
 
@@ -71,6 +158,8 @@ class ApiKey(_Section):
     principal: str = Field(pattern=r"^[a-z][a-z0-9_.-]{0,39}$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     scopes: tuple[str, ...]
+    test: bool = False
+    expires: date | None = None
 
 
 class Services(_Section):
@@ -90,6 +179,7 @@ class Stores(_Section):
     """Empty means the embedded default below ``home``."""
 
     ledger_url: str = ""
+    sandbox_url: str = ""
     mlflow_uri: str = ""
     mlflow_artifacts: str = ""
     feast_online: str = ""
@@ -104,6 +194,13 @@ class Settings(BaseSettings):
     home: Path = Path(".fairdeal")
     shop: Shop = Shop()
     policy: Policy = Policy()
+    advice: Advice = Advice()
+    rollback: Rollback = Rollback()
+    pricing: Pricing = Pricing()
+    stacking: dict[str, Any] = Field(default_factory=dict)
+    claims: Claims = Claims()
+    checks: Checks = Checks()
+    webhooks: Webhooks = Webhooks()
     risk: Risk = Risk()
     services: Services = Services()
     stores: Stores = Stores()
@@ -142,6 +239,10 @@ class Settings(BaseSettings):
     @property
     def ledger_url(self) -> str:
         return self.stores.ledger_url or f"sqlite:///{self.home.absolute() / 'ledger.db'}"
+
+    @property
+    def sandbox_url(self) -> str:
+        return self.stores.sandbox_url or f"sqlite:///{self.home.absolute() / 'sandbox.db'}"
 
     @property
     def seals(self) -> Path:

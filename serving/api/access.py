@@ -1,4 +1,4 @@
-"""Who may call a route: a bearer key with the route's scope."""
+"""Who may call a route: a bearer key with the route's scope; a test key works on the sandbox."""
 
 from __future__ import annotations
 
@@ -10,22 +10,50 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from serving.api.problems import ProblemError
 from serving.keys import KeyRing, Principal
+from serving.sides import Side
 
 _bearer = HTTPBearer(auto_error=False, description="API key")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 def allowed(scope: str) -> Callable[..., Awaitable[Principal]]:
     """A dependency that returns the principal of a key with ``scope``, else 401 or 403."""
 
-    async def principal(
-        request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-    ) -> Principal:
-        ring: KeyRing = request.app.state.keys
-        found = ring.find(credentials.credentials) if credentials else None
-        if found is None:
-            raise ProblemError("unauthorised")
+    async def principal(request: Request, credentials: Credentials) -> Principal:
+        found = _known(request, credentials)
         if scope not in found.scopes:
             raise ProblemError("forbidden")
-        return found
+        return await _admit(request, found)
 
+    return principal
+
+
+async def test_key(request: Request, credentials: Credentials) -> Principal:
+    """A dependency that admits test keys alone, whatever their scopes."""
+    found = _known(request, credentials)
+    if not found.test:
+        raise ProblemError("forbidden")
+    return await _admit(request, found)
+
+
+def side_of(request: Request) -> Side:
+    """The ledger that this request works on, with its issuer and redeemer."""
+    side: Side = request.state.side
+    return side
+
+
+def _known(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Principal:
+    ring: KeyRing = request.app.state.keys
+    found = ring.find(credentials.credentials) if credentials else None
+    if found is None:
+        raise ProblemError("unauthorised")
+    return found
+
+
+async def _admit(request: Request, principal: Principal) -> Principal:
+    sides = getattr(request.app.state, "sides", None)  # scoring keeps no ledger
+    if sides is not None:
+        request.state.side = await sides.of(principal)
+    elif principal.test:
+        raise ProblemError("forbidden")
     return principal

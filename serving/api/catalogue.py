@@ -1,29 +1,33 @@
-"""Routes of operators: campaigns and templates."""
+"""Routes of operators: campaigns, templates with their versions, and advice."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from serving.api import bodies
 from serving.api.access import allowed
-from serving.api.paging import After, Id, Limit, found, page, store_of
+from serving.api.advice_bodies import CreateBody, EditBody, FactsBody
+from serving.api.paging import Cursor, Id, Limit, found, listing, paged, store_of
+from serving.api.problems import ProblemError
+from serving.api.template_bodies import AccessBody, CampaignBody
 from serving.api.writes import Write, writes
+from serving.coupons.advice import advise
 from serving.coupons.refusals import Refuse
+from serving.coupons.template import Template
 from serving.keys import CATALOGUE_READ, CATALOGUE_WRITE
 from serving.store import shelf
 from serving.store.unit import Answer, Transaction
-from serving.views import moment, template_view
+from serving.views import advice_view, moment, template_view
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
+Reading = Annotated[Cursor, Depends(paged())]
+Word = Annotated[str | None, Query(max_length=40, pattern=r"^[a-z_]+$")]
 
 
 @router.post("/campaigns", status_code=201)
-async def create_campaign(
-    body: bodies.CampaignBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
-) -> Response:
+async def create_campaign(body: CampaignBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]) -> Response:
     """A campaign pays for coupons: a cap on held and spent discount, and one on the face value of live coupons."""
     campaign = body.value()
 
@@ -35,10 +39,9 @@ async def create_campaign(
 
 
 @router.get("/campaigns", dependencies=[Depends(allowed(CATALOGUE_READ))])
-async def list_campaigns(request: Request, limit: Limit = 20, starting_after: After = "") -> dict[str, Any]:
+async def list_campaigns(request: Request, cursor: Reading) -> dict[str, Any]:
     """Campaigns by id."""
-    rows = await store_of(request).fetch(lambda c: shelf.list_campaigns(c, starting_after, limit + 1))
-    return page([_campaign_view(row) for row in rows], limit)
+    return listing(await store_of(request).fetch(lambda c: shelf.list_campaigns(c, cursor)), _campaign_view)
 
 
 @router.get("/campaigns/{campaign_id}", dependencies=[Depends(allowed(CATALOGUE_READ))])
@@ -50,35 +53,113 @@ async def get_campaign(request: Request, campaign_id: Id) -> Response:
 
 @router.post("/templates", status_code=201)
 async def create_template(
-    body: bodies.TemplateBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
+    request: Request, body: CreateBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
 ) -> Response:
-    """The first version of a template."""
-    template = body.value()
+    """The first version of a template, with a number of its own (F051); ``warnings`` are advice and refuse nothing."""
+    template = body.value(store_of(request).ids("tpl"))
+    warnings = _warnings(request, template, body.shop_facts)
 
     def command(tx: Transaction) -> Answer | Refuse:
         verdict = shelf.add_template(tx, template)
-        return verdict if isinstance(verdict, Refuse) else Answer(201, template_view(template, 0))
+        shown = {**template_view(template, 0), "warnings": warnings}
+        return verdict if isinstance(verdict, Refuse) else Answer(201, shown)
+
+    return await write.run(body, command)
+
+
+@router.post("/templates:advise", dependencies=[Depends(allowed(CATALOGUE_READ))])
+async def advise_template(request: Request, body: CreateBody) -> dict[str, Any]:
+    """What the rules of thumb say of a template that is not on the shelf yet; nothing is written."""
+    template = body.value("tpl_not_yet")
+    return {"template": template_view(template), "warnings": _warnings(request, template, body.shop_facts)}
+
+
+@router.put("/templates/{template_id}")
+async def edit_template(
+    request: Request, template_id: Id, body: EditBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
+) -> Response:
+    """The next version of a template. Issued coupons keep the version they were issued under.
+
+    Refused as ``version_stale`` when ``version`` is not the current one any more, and as ``limits_changed`` when the
+    quantity would be less than what was issued. Access stays as it is.
+    """
+    if "access" in body.model_fields_set:
+        raise ProblemError("invalid_request", [{"field": "access", "expected": "POST /v1/templates/{id}/access"}])
+    if body.template_id not in (None, template_id):
+        raise ProblemError("invalid_request", [{"field": "template_id", "expected": "the id of the path, or none"}])
+    template = body.model_copy(update={"template_id": template_id}).value()
+    warnings = _warnings(request, template, body.shop_facts)
+
+    def command(tx: Transaction) -> Answer | Refuse:
+        written = shelf.edit_template(tx, template, body.version)
+        if isinstance(written, Refuse):
+            return written
+        entry = shelf.find_on_shelf(tx.connection, template_id)
+        issued = entry.issued if entry is not None else 0
+        return Answer(200, {**template_view(written, issued), "warnings": warnings})
 
     return await write.run(body, command)
 
 
 @router.get("/templates", dependencies=[Depends(allowed(CATALOGUE_READ))])
-async def list_templates(request: Request, limit: Limit = 20, starting_after: After = "") -> dict[str, Any]:
-    """Templates by id, with how many coupons each has issued."""
-    rows = await store_of(request).fetch(lambda c: shelf.list_templates(c, starting_after, limit + 1))
-    return page([template_view(template, issued) for template, issued in rows], limit)
+async def list_templates(
+    request: Request,
+    cursor: Reading,
+    stackable: Annotated[bool | None, Query(description="may be combined with other coupons")] = None,
+    issue: Annotated[Literal["active", "pushed"] | None, Query(description="taken by users, or given")] = None,
+    place: Annotated[Word, Query(description="where it is shown", examples=["coupon_centre"])] = None,
+    function: Annotated[Word, Query(description="what it is for", examples=["acquire"])] = None,
+    delivery: Annotated[Word, Query(examples=["claim"])] = None,
+    kind: Annotated[Word, Query(examples=["threshold_cut"])] = None,
+    coupon_class: Annotated[Word, Query(examples=["newcomer"])] = None,
+) -> dict[str, Any]:
+    """Templates by id, with how many coupons each has issued; filtered in the four ways of F030 and by kind."""
+    asked = {
+        "stackable": None if stackable is None else "yes" if stackable else "no",
+        "issue": issue,
+        "place": place,
+        "function": function,
+        "delivery": delivery,
+        "kind": kind,
+        "class": coupon_class,
+    }
+    facets = {name: value for name, value in asked.items() if value is not None}
+    rows = await store_of(request).fetch(lambda c: shelf.list_templates(c, cursor, facets))
+    return listing(rows, lambda entry: template_view(entry.template, entry.issued))
 
 
 @router.get("/templates/{template_id}", dependencies=[Depends(allowed(CATALOGUE_READ))])
 async def get_template(request: Request, template_id: Id) -> Response:
     """The current version of a template."""
-    row = await store_of(request).fetch(lambda c: shelf.find_template(c, template_id))
-    return found(template_view(row) if row is not None else None, "template_unknown")
+    entry = await store_of(request).fetch(lambda c: shelf.find_on_shelf(c, template_id))
+    return found(template_view(entry.template, entry.issued) if entry is not None else None, "template_unknown")
+
+
+@router.get("/templates/{template_id}/versions", dependencies=[Depends(allowed(CATALOGUE_READ))])
+async def list_versions(
+    request: Request,
+    template_id: Id,
+    limit: Limit = 20,
+    below: Annotated[int | None, Query(ge=1, description="only versions below this one")] = None,
+) -> Response:
+    """The versions of a template, the newest first; coupons are used under the version they were issued under."""
+    rows = await store_of(request).fetch(lambda c: shelf.list_versions(c, template_id, below, limit + 1))
+    shown = [_version_view(row) for row in rows[:limit]]
+    view = {"data": shown, "has_more": len(rows) > limit} if rows or below is not None else None
+    return found(view, "template_unknown")
+
+
+@router.get("/templates/{template_id}/versions/{version}", dependencies=[Depends(allowed(CATALOGUE_READ))])
+async def get_version(request: Request, template_id: Id, version: int) -> Response:
+    """One version of a template."""
+    rows = await store_of(request).fetch(lambda c: shelf.find_versions(c, [(template_id, version)]))
+    row = rows.get((template_id, version))
+    return found(None if row is None else _version_view(row), "template_unknown")
 
 
 @router.post("/templates/{template_id}/access")
 async def set_access(
-    template_id: Id, body: bodies.AccessBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
+    template_id: Id, body: AccessBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
 ) -> Response:
     """Open a template, or close it at once."""
 
@@ -88,6 +169,20 @@ async def set_access(
         return verdict if isinstance(verdict, Refuse) else Answer(200, answer)
 
     return await write.run(body, command)
+
+
+def _warnings(request: Request, template: Template, given: FactsBody | None) -> list[dict[str, Any]]:
+    """Advice by the facts of the settings, and by those of the body where it has some."""
+    known = request.app.state.advice.facts()
+    facts = given.over(known) if given is not None else known
+    return [advice_view(advice) for advice in advise(template, facts, request.app.state.advice.guide())]
+
+
+def _version_view(template: Template) -> dict[str, Any]:
+    """Access is not of a version but of the template."""
+    view = template_view(template)
+    del view["access"]
+    return view
 
 
 def _campaign_view(row: Any) -> dict[str, Any]:

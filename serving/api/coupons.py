@@ -5,46 +5,64 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from serving.api import catalogue, issuing, redeeming
+from serving.api import catalogue, display, issuing, people, redeeming, sandbox, webhooks
 from serving.api.ledger_ready import ledger_ready
 from serving.api.plumbing import add_plumbing
 from serving.api.problems import add_problem_handlers
 from serving.api.sweeper import sweep_for_ever
 from serving.client import ScoringClient
-from serving.issuer import Issuer
 from serving.keys import KeyRing
-from serving.redeemer import Redeemer
-from serving.store.unit import Store
+from serving.settings import Advice
+from serving.sides import Sides
+from serving.webhooks.relay import Relay, relay_for_ever
+from serving.webhooks.sender import Sender
 
 
-def build(store: Store, issuer: Issuer, redeemer: Redeemer, keys: KeyRing) -> FastAPI:
-    """The app on its parts. Who made the store closes it, because other apps of the process may share it."""
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What sends webhooks: the routes' parts, the relay, and the sender that it posts with."""
+
+    parts: webhooks.WebhookParts
+    relay: Relay
+    sender: Sender
+
+
+def build(sides: Sides, keys: KeyRing, outgoing: Outgoing, advice: Advice) -> FastAPI:
+    """The app on its parts. Who made the live store closes it, because other apps of the process may share it."""
+    live = sides.live
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        sweeper = asyncio.create_task(sweep_for_ever(store, redeemer))
+        tasks = [
+            asyncio.create_task(sweep_for_ever(live.store, live.redeemer)),
+            asyncio.create_task(relay_for_ever(outgoing.relay)),
+        ]
         try:
             yield
         finally:
-            sweeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await sweeper
-            await issuer.scoring.close()
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            await outgoing.sender.close()
+            await live.issuer.scoring.close()
+            await sides.close()
 
     app = FastAPI(title="Fairdeal coupons", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.store, app.state.issuer, app.state.redeemer, app.state.keys = store, issuer, redeemer, keys
-    app.state.in_flight = set()
+    app.state.sides, app.state.keys, app.state.in_flight = sides, keys, set()
+    app.state.webhooks, app.state.advice = outgoing.parts, advice
     add_problem_handlers(app)
     registry = CollectorRegistry()
-    registry.register(_Consulting(issuer.scoring))
-    add_plumbing(app, ledger_ready(store), registry)
-    for part in (catalogue, issuing, redeeming):
+    registry.register(_Consulting(live.issuer.scoring))
+    add_plumbing(app, ledger_ready(live.store), registry)
+    for part in (catalogue, issuing, redeeming, display, people, webhooks, sandbox):
         app.include_router(part.router)
     return app
 

@@ -16,7 +16,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram,
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.api.problems import problem
+from serving.api.problems import problem, request_id
+from serving.openapi.describe import describe_problems, problems_of
+from serving.openapi.pages import add_problem_pages
 
 MOST_BYTES = 2_000_000
 # Unique and not secret: drawing random bytes gives up the interpreter, and getting it back can take milliseconds.
@@ -37,7 +39,9 @@ class Plumbing:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = f"req_{_PROCESS}{next(_NUMBERS):08x}"
+        number = f"req_{_PROCESS}{next(_NUMBERS):08x}"
+        # Not reset: what answers a crash comes after this, and every request sets its own.
+        request_id.set(number)
         status = 500
 
         async def note(message: Message) -> None:
@@ -46,7 +50,7 @@ class Plumbing:
                 status = message["status"]
                 message["headers"] = [
                     *message["headers"],
-                    (b"x-request-id", request_id.encode()),
+                    (b"x-request-id", number.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     (b"cache-control", b"no-store"),
                 ]
@@ -85,7 +89,10 @@ def _limited(receive: Receive) -> Receive:
 
 
 def add_plumbing(app: FastAPI, ready: Callable[[], Awaitable[dict[str, str]]], registry: CollectorRegistry) -> None:
-    """Add the middleware and ``/healthz /readyz /metrics``; ``ready`` says what is missing, nothing when ready."""
+    """Add the middleware, ``/healthz /readyz /metrics`` and the pages about problems, which the OpenAPI document names.
+
+    ``ready`` says what is missing, nothing when ready.
+    """
     seconds = Histogram(
         "http_seconds", "seconds per request", ("route", "method", "status"), registry=registry, buckets=_BUCKETS
     )
@@ -96,7 +103,7 @@ def add_plumbing(app: FastAPI, ready: Callable[[], Awaitable[dict[str, str]]], r
         """The process answers."""
         return "ok"
 
-    @app.get("/readyz", tags=["health"], responses={503: {"description": "something is missing"}})
+    @app.get("/readyz", tags=["health"], response_class=PlainTextResponse, responses=problems_of("not_ready"))
     async def readyz() -> Response:
         """The service can do its work; otherwise 503 and what is missing."""
         missing = await ready()
@@ -108,3 +115,6 @@ def add_plumbing(app: FastAPI, ready: Callable[[], Awaitable[dict[str, str]]], r
     async def metrics() -> Response:
         """Counters and latencies in the Prometheus text format."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    add_problem_pages(app)
+    describe_problems(app)

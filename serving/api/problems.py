@@ -1,8 +1,14 @@
-"""Errors as problem documents (RFC 9457): a code, two texts, where it is wrong; never the value that was sent."""
+"""Errors as problem documents (RFC 9457): a code, two texts, where it is wrong; never the value that was sent.
+
+``type`` is a page that every app serves (`serving.openapi.pages`), ``request_id`` finds the request in the logs and
+``instance`` is the same as a URI. A refusal that the ledger keeps has the id of the request that was refused, so that
+its replay is equal to the byte.
+"""
 
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -19,6 +25,8 @@ from serving.store.unit import Answer, KeyReusedError, StaleError
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
+# The id of the request being answered; empty outside of one.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 # What goes wrong before a rule of the domain is asked: status, English, Chinese.
 PROBLEMS: dict[str, tuple[int, str, str]] = {
@@ -34,7 +42,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "key_reused": (422, "This Idempotency-Key was used for another request.", "该 Idempotency-Key 已用于其他请求。"),
     "internal": (500, "Something went wrong on our side.", "服务内部错误。"),
     "not_ready": (503, "The service is not ready yet.", "服务尚未就绪。"),
-    "store_unavailable": (503, "The ledger cannot be reached; try again.", "账本暂不可用,请重试。"),
+    "store_unavailable": (503, "The ledger cannot be reached; try again.", "账本暂不可用，请重试。"),
 }
 _BY_STATUS = {401: "unauthorised", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _FIELD = re.compile(r"[a-z_]{1,40}")
@@ -54,12 +62,20 @@ def problem(code: str, errors: list[dict[str, str]] | None = None, headers: dict
     body: dict[str, Any] = {"code": code, "detail": en, "detail_zh": zh}
     if errors:
         body["errors"] = errors
+    if request_id.get():
+        body["request_id"] = request_id.get()
     return problem_response(status, body, headers)
 
 
 def problem_response(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    document = {"type": f"/problems/{body['code']}", "title": body["code"].replace("_", " "), "status": status, **body}
+    document = {"type": f"/problems/{body['code']}", "title": title(body["code"]), "status": status, **body}
+    if "request_id" in body:
+        document["instance"] = f"tag:fairdeal,2026:{body['request_id']}"
     return Response(orjson.dumps(document, option=orjson.OPT_SORT_KEYS), status, headers, MEDIA_TYPE)
+
+
+def title(code: str) -> str:
+    return code.replace("_", " ")
 
 
 def answer_response(answer: Answer) -> Response:
@@ -98,7 +114,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(StaleError)
     @app.exception_handler(DBAPIError)
     async def _store(_: Request, error: Exception) -> Response:
-        log.error("store failed", error=type(getattr(error, "orig", error)).__name__)
+        log.error("store failed", request_id=request_id.get(), error=type(getattr(error, "orig", error)).__name__)
         return problem("store_unavailable", headers={"Retry-After": "1"})
 
     @app.exception_handler(HTTPException)
@@ -108,8 +124,10 @@ def add_problem_handlers(app: FastAPI) -> None:
         return problem(_BY_STATUS.get(error.status_code, "internal"), headers=dict(error.headers or {}))
 
     @app.exception_handler(Exception)
-    async def _internal(_: Request, __: Exception) -> Response:
-        return problem("internal")
+    async def _internal(_: Request, error: Exception) -> Response:
+        # Answered outside of the plumbing, which cannot add the header any more.
+        log.error("request failed", request_id=request_id.get(), error=type(error).__name__)
+        return problem("internal", headers={"X-Request-Id": request_id.get()})
 
 
 def _expected(item: Any) -> str:

@@ -4,62 +4,72 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from serving.api import bodies
-from serving.api.access import allowed
+from serving.api.access import allowed, side_of
+from serving.api.order_bodies import HoldBody, QuoteBody, RedemptionBody, RefundBody, RollbackBody
+from serving.api.paging import Id, found
 from serving.api.writes import Write, writes
 from serving.keys import ORDERS, QUOTES
 from serving.redeemer import Redeemer
 
+Owner = Annotated[str | None, Query(max_length=120, description="answer only if it is this user's")]
+
 router = APIRouter(prefix="/v1", tags=["redeemer"])
 
 
+def _redeemer(request: Request) -> Redeemer:
+    return side_of(request).redeemer
+
+
 @router.post("/quotes", dependencies=[Depends(allowed(QUOTES))])
-async def quote(request: Request, body: bodies.QuoteBody) -> dict[str, Any]:
-    """Usable and unusable coupons for a cart with the reason, the best one, and its split by line and unit."""
-    redeemer: Redeemer = request.app.state.redeemer
-    return await redeemer.quote(body.user_id, body.cart.value())
+async def quote(request: Request, body: QuoteBody) -> dict[str, Any]:
+    """Usable and unusable coupons for a cart with the reason, and the best combination, split by line and unit."""
+    return await _redeemer(request).quote(body.who(body.cart.terminal), body.cart.value())
 
 
 @router.post("/holds", status_code=201)
-async def hold(request: Request, body: bodies.HoldBody, write: Annotated[Write, Depends(writes(ORDERS))]) -> Response:
-    """Lock a coupon for an order until a deadline."""
-    redeemer: Redeemer = request.app.state.redeemer
-    command = redeemer.hold(body.user_id, body.coupon_id, body.order_id, body.cart.value())
-    return await write.run(body, command)
+async def hold(request: Request, body: HoldBody, write: Annotated[Write, Depends(writes(ORDERS))]) -> Response:
+    """Place an order: its coupons are locked until a deadline and its price is frozen."""
+    who, cart = body.who(body.cart.terminal), body.cart.value()
+    return await write.consult(body, lambda: _redeemer(request).hold(who, body.coupon_ids, body.order_id, cart))
+
+
+@router.get("/holds/{hold_id}", dependencies=[Depends(allowed(ORDERS))])
+async def find_hold(request: Request, hold_id: Id, user_id: Owner = None) -> Response:
+    """A hold with its receipt and what has happened to it; with ``user_id``, only if it is this user's."""
+    return found(await _redeemer(request).find(user_id, hold_id=hold_id), "hold_unknown")
+
+
+@router.get("/orders/{order_id}", dependencies=[Depends(allowed(ORDERS))])
+async def find_order(request: Request, order_id: Id, user_id: Owner = None) -> Response:
+    """What an order has now, or had last, with its receipt; with ``user_id``, only if it is this user's."""
+    return found(await _redeemer(request).find(user_id, order_id=order_id), "order_unknown")
 
 
 @router.post("/redemptions", status_code=201)
-async def redeem(
-    request: Request, body: bodies.RedemptionBody, write: Annotated[Write, Depends(writes(ORDERS))]
-) -> Response:
-    """The order is paid: the coupon is used and its split frozen."""
-    redeemer: Redeemer = request.app.state.redeemer
+async def redeem(request: Request, body: RedemptionBody, write: Annotated[Write, Depends(writes(ORDERS))]) -> Response:
+    """The order is paid: its coupons are used. A payment after the deadline counts while its coupons are free."""
     if body.hold_id is not None:
-        command = redeemer.redeem(body.user_id, body.hold_id)
-    else:
-        coupon_id, order_id, cart = body.direct()
-        command = redeemer.redeem_now(body.user_id, coupon_id, order_id, cart.value())
-    return await write.run(body, command)
+        hold_id, who = body.hold_id, body.who()
+        return await write.consult(body, lambda: _redeemer(request).redeem(who, hold_id))
+    coupon_ids, order_id, bought = body.direct()
+    who, cart = body.who(bought.terminal), bought.value()
+    return await write.consult(body, lambda: _redeemer(request).redeem_now(who, coupon_ids, order_id, cart))
 
 
 @router.post("/rollbacks", status_code=201)
-async def roll_back(
-    request: Request, body: bodies.RollbackBody, write: Annotated[Write, Depends(writes(ORDERS))]
-) -> Response:
-    """The order is undone; the coupon comes back where the scene and its validity allow."""
-    redeemer: Redeemer = request.app.state.redeemer
-    command = redeemer.roll_back(body.user_id, body.scene, hold_id=body.hold_id, redemption_id=body.redemption_id)
+async def roll_back(request: Request, body: RollbackBody, write: Annotated[Write, Depends(writes(ORDERS))]) -> Response:
+    """The order is undone; its coupons come back where the scene and their validity allow."""
+    command = _redeemer(request).roll_back(
+        body.user_id, body.scene, hold_id=body.hold_id, redemption_id=body.redemption_id
+    )
     return await write.run(body, command)
 
 
 @router.post("/refunds", status_code=201)
-async def refund(
-    request: Request, body: bodies.RefundBody, write: Annotated[Write, Depends(writes(ORDERS))]
-) -> Response:
-    """Units come back, each for its price less its frozen share of the discount."""
-    redeemer: Redeemer = request.app.state.redeemer
-    command = redeemer.refund(body.user_id, body.redemption_id, body.units())
+async def refund(request: Request, body: RefundBody, write: Annotated[Write, Depends(writes(ORDERS))]) -> Response:
+    """Units come back, each for what was paid for it by the frozen receipt, in any order and once."""
+    command = _redeemer(request).refund(body.user_id, body.redemption_id, body.units(), freight=body.freight)
     return await write.run(body, command)

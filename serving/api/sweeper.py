@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+from collections.abc import Sequence
 
 import structlog
+from sqlalchemy import Connection
 
 from serving.redeemer import Redeemer
-from serving.store.coupons import due
+from serving.store import coupons, orders
 from serving.store.unit import Request, Store
 
 log = structlog.get_logger(__name__)
@@ -18,17 +19,22 @@ BATCH = 200
 
 
 async def sweep(store: Store, redeemer: Redeemer) -> int:
-    """Do what is due now, in small transactions; how many coupons changed."""
+    """Do what is due now, in small transactions; how many holds and coupons changed."""
     changed = 0
     while True:
-        found = await store.fetch(partial(due, now=store.clock(), limit=BATCH))
-        if not found:
+        over, late = await store.fetch(lambda connection: _due(connection, store))
+        if not over and not late:
             return changed
         key = store.ids("swp")
-        answer = await store.run(Request("sweeper", key, "sweep", key), redeemer.expire(found))
+        answer = await store.run(Request("sweeper", key, "sweep", key), redeemer.expire(over, late))
         if not answer.body.get("changed"):
             return changed
         changed += int(answer.body["changed"])
+
+
+def _due(connection: Connection, store: Store) -> tuple[Sequence[str], Sequence[str]]:
+    now = store.clock()
+    return coupons.due(connection, now, BATCH), orders.due(connection, now, BATCH)
 
 
 async def sweep_for_ever(store: Store, redeemer: Redeemer) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from serving.coupons.coupon import Coupon, ImpossibleError
-from serving.coupons.events import Claimed, Event, Expired, Held, Redeemed, Refunded, Released, RolledBack
+from serving.coupons.coupon import Coupon
+from serving.coupons.events import Claimed, CouponEvent, Held, Refunded, Released, RolledBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +17,20 @@ class Effect:
     capped_live: bool = False
 
 
-def effect(before: Coupon | None, event: Event) -> Effect:
-    if isinstance(event, Claimed):
-        return Effect(live=event.face_cents, capped_live=True)
-    if before is None:
-        raise ImpossibleError(f"{event.TAG} of {event.coupon_id}, which was never claimed")
+def effect(before: Coupon | None, event: CouponEvent, after: Coupon) -> Effect:
+    live = after.live_cents - (before.live_cents if before is not None else 0)
+    return Effect(_committed(before, event), live, isinstance(event, Claimed))
+
+
+def _committed(before: Coupon | None, event: CouponEvent) -> int:
     match event:
         case Held():
-            return Effect(committed=event.discount_cents)
-        case Released() if before.hold is not None:
-            return Effect(committed=-before.hold.discount_cents)
-        case Redeemed() | Expired():
-            return Effect(live=-before.face_cents)
+            return event.discount_cents
+        case Released() if before is not None and before.hold is not None:
+            return -before.hold.discount_cents
         case Refunded():
-            return Effect(committed=-event.share_cents)
-        case RolledBack() if before.redemption is not None:
-            return Effect(committed=-before.redemption.spent_cents, live=before.face_cents if event.returned else 0)
+            return -event.share_cents
+        case RolledBack():
+            return -event.spent_cents
         case _:
-            raise ImpossibleError(f"{event.TAG} of {before.coupon_id}, which is {before.state}")
+            return 0

@@ -1,6 +1,7 @@
-"""What happened to a coupon: append-only facts, each with a permanent tag; the state of a coupon is their fold.
+"""What happened to a coupon or to an order: append-only facts, each with a permanent tag; state is their fold.
 
-Every event is complete: with the events alone, the whole ledger can be rebuilt and compared with its state.
+Every event is complete: with the events alone, the whole ledger can be rebuilt and compared with its state. Events of
+a coupon carry the cents that they move, so that the money of a campaign follows from the coupon's events alone.
 """
 
 from __future__ import annotations
@@ -11,30 +12,17 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from serving.coupons.money import InvalidError
-
-
-@dataclass(frozen=True, slots=True)
-class LineSplit:
-    """The frozen split of one line: what its units cost and the share of the discount that the line carries."""
-
-    line_no: int
-    quantity: int
-    unit_price_cents: int
-    share_cents: int
-
-
-@dataclass(frozen=True, slots=True)
-class RefundedUnit:
-    """One returned unit: what the customer gets back, and the discount share that goes back to the budget."""
-
-    line_no: int
-    unit: int
-    paid_cents: int
-    share_cents: int
+from serving.coupons.receipt import Receipt, receipt_from_data, receipt_to_data
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
+    """A coupon came into being: by a claim, a push, a code, a reward or by itself at an order (``source``).
+
+    ``face_cents`` is the most that one of its ``uses`` can take off; for a random amount it is what was drawn.
+    ``ref`` names what the source rewarded (a review, a group, an invited user), ``place`` where it was taken (F058).
+    """
+
     TAG: ClassVar[str] = "coupon.claimed"
     coupon_id: str
     at: datetime
@@ -49,11 +37,15 @@ class Claimed:
     device: str | None
     ip: str | None
     address: str | None
+    uses: int = 1
+    source: str = "claim"
+    ref: str | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Locked for an order until ``deadline`` with the split that its redemption will freeze."""
+    """Locked for an order until ``deadline``; the order's receipt says which line carries how much."""
 
     TAG: ClassVar[str] = "coupon.held"
     coupon_id: str
@@ -62,8 +54,6 @@ class Held:
     order_id: str
     deadline: datetime
     discount_cents: int
-    goods_cents: int
-    split: tuple[LineSplit, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +78,20 @@ class Redeemed:
 
 
 @dataclass(frozen=True, slots=True)
+class Refunded:
+    """Units of the order came back: ``share_cents`` of this coupon's discount are no longer given."""
+
+    TAG: ClassVar[str] = "coupon.refunded"
+    coupon_id: str
+    at: datetime
+    redemption_id: str
+    refund_id: str
+    share_cents: int
+
+
+@dataclass(frozen=True, slots=True)
 class RolledBack:
-    """The order is undone; ``returned`` says whether the coupon may be used again."""
+    """The order is undone: ``spent_cents`` go back to the budget; ``returned`` says whether the use comes back."""
 
     TAG: ClassVar[str] = "coupon.rolled_back"
     coupon_id: str
@@ -97,24 +99,7 @@ class RolledBack:
     redemption_id: str
     scene: str
     returned: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Refunded:
-    TAG: ClassVar[str] = "coupon.refunded"
-    coupon_id: str
-    at: datetime
-    redemption_id: str
-    refund_id: str
-    units: tuple[RefundedUnit, ...]
-
-    @property
-    def paid_cents(self) -> int:
-        return sum(unit.paid_cents for unit in self.units)
-
-    @property
-    def share_cents(self) -> int:
-        return sum(unit.share_cents for unit in self.units)
+    spent_cents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,35 +109,133 @@ class Expired:
     at: datetime
 
 
-Event = Claimed | Held | Released | Redeemed | RolledBack | Refunded | Expired
-EVENTS: Mapping[str, type[Event]] = {
-    event.TAG: event for event in (Claimed, Held, Released, Redeemed, RolledBack, Refunded, Expired)
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """Taken back from the user because of what the account did; ``Restored`` undoes it (F187)."""
+
+    TAG: ClassVar[str] = "coupon.revoked"
+    coupon_id: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    TAG: ClassVar[str] = "coupon.restored"
+    coupon_id: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundedUnit:
+    """One returned unit: what the customer gets back in money and in points' worth, per coupon what it gives up."""
+
+    line_no: int
+    unit: int
+    paid_cents: int
+    points_cents: int
+    shares: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHeld:
+    """An order was placed with these coupons: its price is frozen from here on."""
+
+    TAG: ClassVar[str] = "order.held"
+    hold_id: str
+    at: datetime
+    order_id: str
+    user_id: str
+    deadline: datetime
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReleased:
+    TAG: ClassVar[str] = "order.released"
+    hold_id: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRedeemed:
+    TAG: ClassVar[str] = "order.redeemed"
+    hold_id: str
+    at: datetime
+    redemption_id: str
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefunded:
+    """``freight_cents`` is the part of the paid freight that goes back with these units."""
+
+    TAG: ClassVar[str] = "order.refunded"
+    hold_id: str
+    at: datetime
+    redemption_id: str
+    refund_id: str
+    units: tuple[RefundedUnit, ...]
+    freight_cents: int = 0
+
+    @property
+    def paid_cents(self) -> int:
+        """Money that goes back to the customer."""
+        return sum(unit.paid_cents for unit in self.units) + self.freight_cents
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRolledBack:
+    TAG: ClassVar[str] = "order.rolled_back"
+    hold_id: str
+    at: datetime
+    redemption_id: str
+    scene: str
+
+
+CouponEvent = Claimed | Held | Released | Redeemed | Refunded | RolledBack | Expired | Revoked | Restored
+OrderEvent = OrderHeld | OrderReleased | OrderRedeemed | OrderRefunded | OrderRolledBack
+Event = CouponEvent | OrderEvent
+
+COUPON_EVENTS: Mapping[str, type[CouponEvent]] = {
+    event.TAG: event for event in (Claimed, Held, Released, Redeemed, Refunded, RolledBack, Expired, Revoked, Restored)
+}
+ORDER_EVENTS: Mapping[str, type[OrderEvent]] = {
+    event.TAG: event for event in (OrderHeld, OrderReleased, OrderRedeemed, OrderRefunded, OrderRolledBack)
 }
 _MOMENTS = ("at", "valid_from", "valid_until", "deadline")
 
 
 def event_to_data(event: Event) -> dict[str, Any]:
-    """A flat mapping that JSON can hold; moments become ISO text in UTC."""
+    """A mapping that JSON can hold; moments become ISO text in UTC."""
     data: dict[str, Any] = {}
     for field in fields(event):
         value = getattr(event, field.name)
         if field.name in _MOMENTS:
             value = value.isoformat()
-        elif field.name in ("split", "units"):
-            value = [[getattr(part, f.name) for f in fields(part)] for part in value]
+        elif field.name == "receipt":
+            value = receipt_to_data(value)
+        elif field.name == "units":
+            value = [[getattr(unit, part.name) for part in fields(unit)] for unit in value]
         data[field.name] = value
     return data
 
 
 def event_from_data(tag: str, data: Mapping[str, Any]) -> Event:
-    if tag not in EVENTS:
-        raise InvalidError("event", tag, f"one of: {', '.join(EVENTS)}")
+    kinds: Mapping[str, type[Event]] = {**COUPON_EVENTS, **ORDER_EVENTS}
+    if tag not in kinds:
+        raise InvalidError("event", tag, f"one of: {', '.join(kinds)}")
     values = dict(data)
     for name in _MOMENTS:
         if name in values:
             values[name] = datetime.fromisoformat(values[name])
-    if "split" in values:
-        values["split"] = tuple(LineSplit(*part) for part in values["split"])
+    if "receipt" in values:
+        values["receipt"] = receipt_from_data(values["receipt"])
     if "units" in values:
-        values["units"] = tuple(RefundedUnit(*part) for part in values["units"])
-    return EVENTS[tag](**values)
+        values["units"] = tuple(
+            RefundedUnit(line_no, unit, paid, points, tuple(shares))
+            for line_no, unit, paid, points, shares in values["units"]
+        )
+    return kinds[tag](**values)

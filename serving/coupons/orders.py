@@ -1,142 +1,202 @@
-"""What an order does to a coupon: hold, redeem, release, roll back, refund. Pure: each returns events or a refusal.
+"""What an order does to its coupons: hold, redeem, release, roll back, refund. Pure: each returns events or a refusal.
 
-A payment that arrives after the deadline of its hold is honoured when the coupon is still free and valid (the hold is
-taken again with its frozen split); it is refused with ``hold_lost`` when another order has the coupon, and with
-``hold_expired`` when the coupon's own validity is over. Within the deadline the validity that counts is the one at the
-moment of the hold, because that is when the order was placed.
+An order and its coupons change together: all of them are held, all are redeemed, or none. A payment that arrives after
+the deadline of its hold is honoured when every coupon is still free and valid (the hold is taken again with its frozen
+receipt); it is refused with ``hold_lost`` when another order has one of them, and with ``hold_expired`` when the
+validity of one is over. Within the deadline the validity that counts is the one at the moment of the hold, because that
+is when the order was placed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 
-from serving.coupons.apportion import unit_share
-from serving.coupons.coupon import HELD, UNUSED, Coupon, Hold, Redemption
-from serving.coupons.events import Event, Expired, Held, Redeemed, Refunded, RefundedUnit, Released, RolledBack
-from serving.coupons.pricing import price
+from serving.coupons.coupon import EXPIRED, HELD, REVOKED, UNUSED, USED, Coupon
+from serving.coupons.events import (
+    CouponEvent,
+    Event,
+    Expired,
+    Held,
+    OrderHeld,
+    OrderRedeemed,
+    OrderRefunded,
+    OrderReleased,
+    OrderRolledBack,
+    Redeemed,
+    Refunded,
+    RefundedUnit,
+    Released,
+    Restored,
+    Revoked,
+    RolledBack,
+)
+from serving.coupons.order import OPEN, REDEEMED, RELEASED, UNDONE, Order
+from serving.coupons.receipt import Receipt
 from serving.coupons.refusals import Refuse
-from serving.coupons.rules import Use
+from serving.coupons.rollback import AFTER_REFUNDS, Rollback
 from serving.coupons.template import Template
 
 TIMEOUT = "timeout"
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Why an order is undone, and which coupons come back."""
+class Placed:
+    """An order with its coupons, in the order in which the receipt applied them."""
 
-    all_units_refunded: bool  # True: only after every unit came back; False: only while none did
-    all_goods_coupons_only: bool
-
-
-SCENES = MappingProxyType(
-    {
-        "order_unpaid": Scene(False, False),
-        "order_cancelled": Scene(False, False),
-        "refund_before_shipping": Scene(False, False),
-        # A category coupon would come back although the goods it was meant to sell did not sell.
-        "after_sale_return": Scene(True, True),
-    }
-)
+    order: Order
+    coupons: tuple[Coupon, ...]
 
 
-def free_expired_hold(coupon: Coupon, now: datetime) -> tuple[Event, ...]:
-    """A hold past its deadline no longer locks the coupon."""
-    if coupon.state == HELD and coupon.hold is not None and now >= coupon.hold.deadline:
-        return (Released(coupon.coupon_id, now, coupon.hold.hold_id, TIMEOUT),)
-    return ()
-
-
-def hold(use: Use, hold_id: str, order_id: str, deadline: datetime) -> Held | Refuse:
-    """Lock the coupon for an order with the price of now."""
-    priced = price(use)
-    if isinstance(priced, Refuse):
-        return priced
-    return Held(
-        priced.coupon.coupon_id,
-        use.now,
-        hold_id,
-        order_id,
-        deadline,
-        priced.discount_cents,
-        use.cart.goods_cents,
-        priced.split,
+def hold(
+    receipt: Receipt, user_id: str, hold_id: str, order_id: str, deadline: datetime, now: datetime
+) -> tuple[Event, ...]:
+    """Lock every coupon of a priced receipt for an order; an order without coupons is recorded all the same."""
+    locks = tuple(
+        Held(applied.coupon_id, now, hold_id, order_id, deadline, applied.discount_cents) for applied in receipt.coupons
     )
+    return (*locks, OrderHeld(hold_id, now, order_id, user_id, deadline, receipt))
 
 
-def redeem(
-    coupon: Coupon, held: Hold, released_because: str | None, redemption_id: str, now: datetime
-) -> tuple[Event, ...] | Refuse:
-    """Pay the order of a hold; ``released_because`` is the reason if the hold was given back, else None."""
-    late = now >= held.deadline
-    ours = coupon.state == HELD and coupon.hold is not None and coupon.hold.hold_id == held.hold_id
-    if ours:
-        if late and now >= coupon.valid_until:
-            return Refuse("hold_expired")
-        return (Redeemed(coupon.coupon_id, now, held.hold_id, redemption_id, late),)
-    if released_because not in (None, TIMEOUT):
+def timed_out(order: Order, now: datetime) -> bool:
+    """A hold past its deadline no longer locks anything."""
+    return order.state == OPEN and now >= order.deadline
+
+
+def free(placed: Placed, now: datetime) -> tuple[Event, ...]:
+    """Give the coupons of a timed-out hold back."""
+    return _released(placed, TIMEOUT, now) if timed_out(placed.order, now) else ()
+
+
+def release(placed: Placed, scene: str, now: datetime) -> tuple[Event, ...] | Refuse:
+    """The order of an open hold is undone before it was paid: every coupon comes back, if it is still valid."""
+    if placed.order.state in (REDEEMED, UNDONE):
+        return Refuse("already_redeemed")
+    if placed.order.state == RELEASED:
         return Refuse("hold_released")
-    if coupon.state != UNUSED:
-        return Refuse("hold_expired" if coupon.state == "expired" else "hold_lost")
-    if now >= coupon.valid_until:
-        return Refuse("hold_expired")
-    again = Held(
-        coupon.coupon_id, now, held.hold_id, held.order_id, now, held.discount_cents, held.goods_cents, held.split
-    )
-    return (again, Redeemed(coupon.coupon_id, now, held.hold_id, redemption_id, True))
+    over = tuple(event for coupon in placed.coupons for event in expired(coupon, now))
+    return _released(placed, scene, now) + over
 
 
-def release(coupon: Coupon, hold_id: str, scene: str, now: datetime) -> tuple[Event, ...]:
-    """The order of an open hold is undone before it was paid."""
-    released: tuple[Event, ...] = (Released(coupon.coupon_id, now, hold_id, scene),)
-    return released + _expired(coupon, now)
+def redeem(placed: Placed, redemption_id: str, now: datetime) -> tuple[Event, ...] | Refuse:
+    """The order of a hold is paid."""
+    order = placed.order
+    if order.state in (REDEEMED, UNDONE):
+        return Refuse("already_redeemed")
+    late = now >= order.deadline
+    refuse = _too_late(placed, now) if late or order.state == RELEASED else None
+    if refuse is not None:
+        return refuse
+    again = hold(order.receipt, order.user_id, order.hold_id, order.order_id, now, now) if order.state != OPEN else ()
+    paid = tuple(Redeemed(coupon.coupon_id, now, order.hold_id, redemption_id, late) for coupon in placed.coupons)
+    return (*again, *paid, OrderRedeemed(order.hold_id, now, redemption_id, late))
 
 
 def roll_back(
-    coupon: Coupon, redemption: Redemption, template: Template, scene: str, now: datetime
+    placed: Placed, templates: Sequence[Template], scene: str, policy: Rollback, now: datetime
 ) -> tuple[Event, ...] | Refuse:
-    """Undo a paid order: the coupon comes back where the scene says so, and expires at once if its time is over."""
-    rule = SCENES[scene]
-    if rule.all_units_refunded and len(redemption.refunded) < redemption.units:
-        return Refuse("not_fully_refunded", redemption.units - len(redemption.refunded), "units")
-    if not rule.all_units_refunded and redemption.refunded:
+    """Undo a paid order; ``policy`` says which coupons come back, and what was not refunded goes back to the budget.
+
+    A coupon of several uses that has ended meanwhile cannot take a use back.
+    """
+    order = placed.order
+    if order.state != REDEEMED or order.redemption_id is None:
+        return Refuse("already_rolled_back")
+    if scene in AFTER_REFUNDS and len(order.refunded) < order.units:
+        return Refuse("not_fully_refunded", order.units - len(order.refunded), "units")
+    if scene not in AFTER_REFUNDS and (order.refunded or order.refunded_freight_cents):
         return Refuse("refunds_started")
-    returned = not rule.all_goods_coupons_only or template.scope.of == "all"
-    undone: tuple[Event, ...] = (RolledBack(coupon.coupon_id, now, redemption.redemption_id, scene, returned),)
-    return undone + (_expired(coupon, now) if returned else ())
+    events: list[Event] = []
+    for index, (coupon, template) in enumerate(zip(placed.coupons, templates, strict=True)):
+        returned = policy.returns(scene, template) and coupon.state in (UNUSED, HELD, USED)
+        spent = order.spent_cents(index)
+        events.append(RolledBack(coupon.coupon_id, now, order.redemption_id, scene, returned, spent))
+        if returned and coupon.state != HELD:
+            events += expired(coupon, now)
+    return (*events, OrderRolledBack(order.hold_id, now, order.redemption_id, scene))
 
 
 def refund(
-    redemption: Redemption, coupon_id: str, refund_id: str, units: Sequence[tuple[int, int]], now: datetime
-) -> Refunded | Refuse:
-    """Return units (line_no, unit number from 1), each for its price less its frozen share, in any order."""
-    lines = {line.line_no: line for line in redemption.hold.split}
-    returned: list[RefundedUnit] = []
+    placed: Placed, refund_id: str, units: Sequence[tuple[int, int]], now: datetime, *, freight: bool = False
+) -> tuple[Event, ...] | Refuse:
+    """Units (line_no, number from 1) come back, each for what was paid for it, in any order; the freight only once."""
+    order = placed.order
+    if order.state != REDEEMED or order.redemption_id is None:
+        return Refuse("already_rolled_back")
+    found = _units(order, units)
+    if isinstance(found, Refuse):
+        return found
+    freight_cents = order.receipt.freight_paid_cents if freight else 0
+    if freight and (order.refunded_freight_cents or not (found or freight_cents)):
+        return Refuse("freight_already_refunded")
+    given_up = [sum(unit.shares[index] for unit in found) for index in range(len(placed.coupons))]
+    shares = tuple(
+        Refunded(coupon.coupon_id, now, order.redemption_id, refund_id, cents)
+        for coupon, cents in zip(placed.coupons, given_up, strict=True)
+        if cents
+    )
+    return (*shares, OrderRefunded(order.hold_id, now, order.redemption_id, refund_id, found, freight_cents))
+
+
+def expire(coupon: Coupon, now: datetime) -> tuple[CouponEvent, ...]:
+    """What time alone does to a free coupon."""
+    return expired(coupon, now) if coupon.state == UNUSED else ()
+
+
+def revoke(coupon: Coupon, reason: str, now: datetime) -> tuple[CouponEvent, ...] | Refuse:
+    """Take a coupon back from its user; one that an order holds has to be freed first."""
+    taken = {HELD: "coupon_held", USED: "coupon_used", EXPIRED: "coupon_expired", REVOKED: "coupon_revoked"}
+    if coupon.state in taken:
+        return Refuse(taken[coupon.state])
+    return (Revoked(coupon.coupon_id, now, reason),)
+
+
+def restore(coupon: Coupon, reason: str, now: datetime) -> tuple[CouponEvent, ...]:
+    """Give a revoked coupon back, as far as its time is not over; nothing happens to any other coupon."""
+    if coupon.state != REVOKED:
+        return ()
+    return (Restored(coupon.coupon_id, now, reason), *expired(coupon, now))
+
+
+def _released(placed: Placed, reason: str, now: datetime) -> tuple[Event, ...]:
+    hold_id = placed.order.hold_id
+    freed = tuple(Released(coupon.coupon_id, now, hold_id, reason) for coupon in placed.coupons)
+    return (*freed, OrderReleased(hold_id, now, reason))
+
+
+def _too_late(placed: Placed, now: datetime) -> Refuse | None:
+    """Why a payment after the deadline, or after the hold was given back, cannot be honoured."""
+    released = placed.order.state == RELEASED
+    if released and placed.order.reason != TIMEOUT:
+        return Refuse("hold_released")
+    for coupon in placed.coupons:
+        if released and coupon.state != UNUSED:
+            return Refuse({EXPIRED: "hold_expired", REVOKED: "coupon_revoked"}.get(coupon.state, "hold_lost"))
+        if now >= coupon.valid_until:
+            return Refuse("hold_expired")
+    return None
+
+
+def _units(order: Order, units: Sequence[tuple[int, int]]) -> tuple[RefundedUnit, ...] | Refuse:
+    receipt = order.receipt
+    lines: Mapping[int, int] = {line.line_no: index for index, line in enumerate(receipt.lines)}
+    found: list[RefundedUnit] = []
     seen: set[tuple[int, int]] = set()
     for line_no, unit in units:
-        line = lines.get(line_no)
-        if line is None:
+        index = lines.get(line_no)
+        if index is None:
             return Refuse("line_unknown")
-        if not 1 <= unit <= line.quantity:
+        if not 1 <= unit <= receipt.lines[index].quantity:
             return Refuse("unit_unknown")
-        if (line_no, unit) in redemption.refunded or (line_no, unit) in seen:
+        if (line_no, unit) in order.refunded or (line_no, unit) in seen:
             return Refuse("unit_already_refunded")
         seen.add((line_no, unit))
-        share = unit_share(line.share_cents, line.quantity, unit)
-        returned.append(RefundedUnit(line_no, unit, line.unit_price_cents - share, share))
-    return Refunded(coupon_id, now, redemption.redemption_id, refund_id, tuple(returned))
+        _, *shares, points = receipt.unit_components(index, unit)
+        found.append(RefundedUnit(line_no, unit, receipt.unit_paid_cents(index, unit), points, tuple(shares)))
+    return tuple(found)
 
 
-def expire(coupon: Coupon, now: datetime) -> tuple[Event, ...]:
-    """What time alone does: holds past their deadline are freed, coupons past their validity end."""
-    freed = free_expired_hold(coupon, now)
-    if freed or coupon.state == UNUSED:
-        return freed + _expired(coupon, now)
-    return ()
-
-
-def _expired(coupon: Coupon, now: datetime) -> tuple[Event, ...]:
+def expired(coupon: Coupon, now: datetime) -> tuple[CouponEvent, ...]:
+    """What follows when a coupon becomes free whose time is over."""
     return (Expired(coupon.coupon_id, now),) if now >= coupon.valid_until else ()

@@ -1,85 +1,291 @@
-"""What a cart costs with coupons: which may be used, which not and why, and the best one (an order takes one coupon).
+"""What a cart costs with coupons: one definition for quotes, holds and redemptions, so a quote is the redemption of an
+unchanged cart.
 
-Quotes, holds and redemptions all come from ``price``, so a quote is the redemption of an unchanged cart.
+* A line starts at quantity × unit price. The shop's activities are split over their lines; what remains is ``before``.
+* Coupons are applied one after the other. Each takes from what is ``left`` of the lines that it sees, never below a
+  line's floor; its amount is split over them in proportion to ``left`` (largest remainder, ties to the larger and then
+  the earlier line, what a full line cannot take goes to the others). A kind may say itself what it takes of each line;
+  more than the room of a line is cut off.
+* A minimum is checked on ``before`` of the covered lines, or on ``left`` where the template says so.
+* A freight coupon takes from the freight alone. Gifts and give-backs take nothing off; a coupon that takes nothing and
+  gives nothing is refused (``nothing_to_deduct``).
+* Points come last, at most what coupons have left above the floors.
+
+The order of a set of coupons is the one that saves most; the receipt states it (F106).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
-from serving.coupons.apportion import apportion
+from serving.coupons.bearers import borne_by_lines
 from serving.coupons.cart import Cart
 from serving.coupons.coupon import Coupon
-from serving.coupons.events import LineSplit
+from serving.coupons.margin import Margin, Thin, thin_lines
+from serving.coupons.money import InvalidError
+from serving.coupons.opening import Opening, Piece
+from serving.coupons.points import pay_with_points
+from serving.coupons.receipt import Applied, Receipt, ReceiptLine
 from serving.coupons.refusals import Refuse
-from serving.coupons.rules import Use, check
+from serving.coupons.rules import Use, check, short_of
+from serving.coupons.search import NODES, Found, Search
+from serving.coupons.stacking import STACKING, Stacking
 from serving.coupons.template import Template
+from serving.coupons.turn import Offer, offer, split
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
-    """A usable coupon: what it takes off the cart and which line carries how much."""
+class Candidate:
+    """A coupon with the version of its template under which it was issued."""
 
     coupon: Coupon
-    discount_cents: int
-    split: tuple[LineSplit, ...]
+    template: Template
+
+
+_MARGIN = Margin()
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What pricing needs of the shop: its stack rules, time zone, worth of points and margin guard.
+
+    ``search_nodes`` limits the search for the best combination; it is a number of steps, so that answers do not
+    depend on the machine.
+    """
+
+    stacking: Stacking = STACKING
+    zone: tzinfo = UTC
+    points_per_yuan: int = 100
+    margin: Margin = _MARGIN
+    search_nodes: int = NODES
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """A coupon alone: what it saves and the receipt with it."""
+
+    candidate: Candidate
+    saving_cents: int
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best combination; no receipt when no coupon takes anything off. ``bound_cents`` ≥ the true best."""
+
+    receipt: Receipt | None
+    saving_cents: int
+    bound_cents: int
+    exact: bool
+    nodes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """All coupons of a wallet against one cart."""
+    """All coupons of a wallet against one cart (F099): ``plain`` is the price without any.
+
+    ``usable`` is sorted best first: larger saving, then earlier end, then id. ``warnings`` are of the best.
+    """
 
     cart: Cart
-    usable: tuple[Priced, ...]
-    unusable: tuple[tuple[Coupon, Refuse], ...]
-
-    @property
-    def best(self) -> Priced | None:
-        """The largest discount; ties go to the coupon that ends first, then to the smaller id."""
-        return min(
-            self.usable,
-            key=lambda priced: (-priced.discount_cents, priced.coupon.valid_until, priced.coupon.coupon_id),
-            default=None,
-        )
+    plain: Receipt
+    usable: tuple[Usable, ...]
+    unusable: tuple[tuple[Candidate, Refuse], ...]
+    best: Best
+    warnings: tuple[Thin, ...] = ()
 
     @property
     def payable_cents(self) -> int:
-        """Goods and freight less the best discount."""
-        return self.cart.goods_cents + self.cart.freight_cents - (self.best.discount_cents if self.best else 0)
+        """What is paid with the best combination."""
+        return (self.best.receipt or self.plain).payable_cents
 
 
-def price(use: Use) -> Priced | Refuse:
-    """The discount of one coupon on one cart, never more than the lines can carry above their floors."""
-    verdict = check(use)
-    if isinstance(verdict, Refuse):
-        return verdict
-    coupon, template = use.coupon, use.template
-    if coupon is None or template is None:
-        return Refuse("coupon_unknown")
-    lines = use.cart.lines
-    weights = [line.price_cents if template.scope.covers(line) else 0 for line in lines]
-    capacities = [line.capacity_cents if template.scope.covers(line) else 0 for line in lines]
-    discount = min(template.kind.saving(sum(weights)), sum(capacities))
-    if discount == 0:
-        return Refuse("nothing_to_deduct")
-    shares = apportion(discount, weights, capacities)
-    split = tuple(
-        LineSplit(line.line_no, line.quantity, line.unit_price_cents, share)
-        for line, share in zip(lines, shares, strict=True)
-    )
-    return Priced(coupon, discount, split)
+def quote(wallet: Sequence[Candidate], user_id: str, cart: Cart, now: datetime, rates: Rates) -> Quote:
+    """Price every coupon of the wallet alone, and find the best combination (F099, F102, F110).
 
-
-def quote(wallet: Sequence[tuple[Coupon, Template]], user_id: str, cart: Cart, now: datetime) -> Quote:
-    usable: list[Priced] = []
-    unusable: list[tuple[Coupon, Refuse]] = []
-    for coupon, template in wallet:
-        answer = price(Use(coupon, template, user_id, cart, now))
-        if isinstance(answer, Refuse):
-            unusable.append((coupon, answer))
+    The answer does not depend on the order of the wallet. ``now`` is naive UTC. Raises ``InvalidError`` for a cart
+    whose activities take a line below its floor.
+    """
+    table = _Table(user_id, cart, now, rates)
+    plain = table.receipt(())
+    usable: list[tuple[Piece, Usable]] = []
+    unusable: list[tuple[Candidate, Refuse]] = []
+    for candidate in sorted(wallet, key=_rank):
+        piece = table.piece(candidate)
+        refused = table.refusal(candidate, piece)
+        receipt = refused if refused is not None else table.alone(piece)
+        if isinstance(receipt, Refuse):
+            unusable.append((candidate, receipt))
         else:
-            usable.append(answer)
-    usable.sort(key=lambda priced: (-priced.discount_cents, priced.coupon.valid_until, priced.coupon.coupon_id))
-    return Quote(cart, tuple(usable), tuple(unusable))
+            usable.append((piece, Usable(candidate, receipt.coupon_cents, receipt)))
+    best = table.best(usable)
+    warnings = thin_lines(best.receipt, cart, rates.margin) if best.receipt is not None else ()
+    ranked = sorted((one for _, one in usable), key=lambda one: (-one.saving_cents, _rank(one.candidate)))
+    return Quote(cart, plain, tuple(ranked), tuple(unusable), best, warnings)
+
+
+def price_set(chosen: Sequence[Candidate], user_id: str, cart: Cart, now: datetime, rates: Rates) -> Receipt | Refuse:
+    """The price with exactly these coupons, in their best order; or the first refusal.
+
+    Refusals come in the order of ``chosen``: first those of each coupon alone, then those of the stack rules, then
+    that of a coupon for which the others leave nothing. Raises ``InvalidError`` when a coupon is named twice.
+    """
+    ids = [candidate.coupon.coupon_id for candidate in chosen]
+    if len(set(ids)) != len(ids):
+        raise InvalidError("coupon_ids", ids, "each coupon once")
+    table = _Table(user_id, cart, now, rates)
+    pieces = [table.piece(candidate) for candidate in chosen]
+    for candidate, piece in zip(chosen, pieces, strict=True):
+        refused = table.refusal(candidate, piece)
+        if refused is not None:
+            return refused
+        alone = table.alone(piece)
+        if isinstance(alone, Refuse):
+            return alone
+    together = rates.stacking.check([candidate.template for candidate in chosen])
+    if isinstance(together, Refuse):
+        return together
+    ranked = sorted(pieces, key=_piece_rank)
+    found = table.order(ranked)
+    if found is None:
+        return table.stuck(pieces)
+    return table.receipt([ranked[n] for n in found.path])
+
+
+def _rank(candidate: Candidate) -> tuple[datetime, str]:
+    return candidate.coupon.valid_until, candidate.coupon.coupon_id
+
+
+def _piece_rank(piece: Piece) -> tuple[datetime, str]:
+    return piece.coupon.valid_until, piece.coupon.coupon_id
+
+
+class _Table:
+    """One cart of one user at one moment."""
+
+    def __init__(self, user_id: str, cart: Cart, now: datetime, rates: Rates) -> None:
+        self.user_id, self.cart, self.now, self.rates = user_id, cart, now, rates
+        self.opening = Opening.of(cart, rates.margin)
+        self.lines = tuple(
+            ReceiptLine(
+                line.line_no,
+                line.sku,
+                line.quantity,
+                line.unit_price_cents,
+                activity,
+                0,
+                line.merchant_id,
+                line.supplier_id,
+            )
+            for line, activity in zip(cart.lines, self.opening.activity, strict=True)
+        )
+
+    def piece(self, candidate: Candidate) -> Piece:
+        return Piece.of(candidate.coupon, candidate.template, self.opening)
+
+    def refusal(self, candidate: Candidate, piece: Piece) -> Refuse | None:
+        """What the ladder says of the coupon alone."""
+        seen = piece.seen(piece.coverage.look(self.opening.before), self.cart.freight_cents)
+        rates = self.rates
+        use = Use(
+            candidate.coupon, candidate.template, seen, self.user_id, self.cart, self.now, rates.zone, rates.stacking
+        )
+        verdict = check(use)
+        return verdict if isinstance(verdict, Refuse) else None
+
+    def alone(self, piece: Piece) -> Receipt | Refuse:
+        found = self._walk([piece])
+        return found if isinstance(found, Refuse) else self._paid(*found)
+
+    def order(self, pieces: Sequence[Piece]) -> Found | None:
+        """The order of all these coupons that saves most; None when no order lets all of them apply."""
+        if not pieces:
+            return Found((), 0, 0, 0)
+        found = Search(pieces, self.opening, self.rates.stacking, self.rates.search_nodes, every=True).run()
+        return found if len(found.path) == len(pieces) else None
+
+    def best(self, usable: Sequence[tuple[Piece, Usable]]) -> Best:
+        pieces = [piece for piece, _ in usable]
+        found = Search(pieces, self.opening, self.rates.stacking, self.rates.search_nodes).run()
+        if not found.path:
+            return Best(None, 0, found.bound_cents, found.exact, found.nodes)
+        # The order is looked for again among the chosen ones alone, exactly as ``price_set`` will do it.
+        chosen = [pieces[n] for n in sorted(found.path)]
+        ordered = self.order(chosen)
+        path = [chosen[n] for n in ordered.path] if ordered is not None else []
+        receipt = self.receipt(path)
+        saving = receipt.coupon_cents
+        bound = max(found.bound_cents, saving)
+        return Best(receipt, saving, bound, bound == saving, found.nodes + (ordered.nodes if ordered else 0))
+
+    def stuck(self, pieces: Sequence[Piece]) -> Refuse:
+        """The refusal of the first coupon, in the order given, that has nothing to take after those before it."""
+        for n in range(1, len(pieces) + 1):
+            found = self._walk(pieces[:n])
+            if isinstance(found, Refuse):
+                return found
+        return Refuse("nothing_to_deduct")
+
+    def receipt(self, path: Sequence[Piece]) -> Receipt:
+        """The receipt of coupons that are known to apply in this order."""
+        found = self._walk(path)
+        if isinstance(found, Refuse):
+            raise RuntimeError(f"a sequence that was found to apply is refused: {found.code}")
+        return self._paid(*found)
+
+    def _walk(self, path: Sequence[Piece]) -> tuple[list[Applied], list[int]] | Refuse:
+        left, freight = list(self.opening.before), self.cart.freight_cents
+        applied: list[Applied] = []
+        for piece in path:
+            look = piece.coverage.look(left)
+            found = offer(piece, look, freight)
+            if not isinstance(found, Offer):
+                return short_of(found) if found is not None else Refuse("nothing_to_deduct")
+            shares = [0] * len(left)
+            for i, share in zip(piece.coverage.indices, split(look, found.goods), strict=True):
+                shares[i] = share
+                left[i] -= share
+                if share and left[i] < self.opening.guards[i]:
+                    return Refuse("margin_guard")
+            freight -= found.freight
+            applied.append(self._applied(piece, tuple(shares), found))
+        return applied, left
+
+    def _applied(self, piece: Piece, shares: tuple[int, ...], found: Offer) -> Applied:
+        template = piece.template
+        return Applied(
+            piece.coupon.coupon_id,
+            template.template_id,
+            template.version,
+            template.kind.TAG,
+            shares,
+            found.freight,
+            borne_by_lines(shares, template.bearers, self.cart.lines),
+            found.take.gifts,
+            found.take.points,
+            found.take.red_packet_cents,
+        )
+
+    def _paid(self, applied: Sequence[Applied], left: Sequence[int]) -> Receipt:
+        """Points come last."""
+        lines, points = self.lines, 0
+        if self.cart.points:
+            room = [cents - floor for cents, floor in zip(left, self.opening.floors, strict=True)]
+            paid = pay_with_points(self.cart.points, self.rates.points_per_yuan, left, room)
+            points = paid.points
+            lines = tuple(
+                ReceiptLine(
+                    line.line_no,
+                    line.sku,
+                    line.quantity,
+                    line.unit_price_cents,
+                    line.activity_cents,
+                    share,
+                    line.merchant_id,
+                    line.supplier_id,
+                )
+                for line, share in zip(lines, paid.shares, strict=True)
+            )
+        return Receipt(lines, tuple(applied), self.cart.freight_cents, points)

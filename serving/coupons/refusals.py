@@ -42,8 +42,9 @@ class Refuse:
         """
         entry = CATALOGUE[self.code]
         sentence = entry.zh if language == "zh" else entry.en
-        amount = f"{(self.distance or 0) // 100}.{(self.distance or 0) % 100:02d}"
-        return sentence.replace("{amount}", amount)
+        distance = self.distance or 0
+        amount = f"{distance // 100}.{distance % 100:02d}"
+        return sentence.replace("{amount}", amount).replace("{count}", str(distance))
 
 
 Verdict = Pass | Refuse
@@ -70,6 +71,9 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
         "terminal_mismatch": Entry("This coupon cannot be used on this terminal.", "该券不能在此终端使用。"),
         "scope_mismatch": Entry("No item in the cart takes part in this coupon.", "购物车中没有适用该券的商品。"),
         "amount_short": Entry("Spend {amount} more to use this coupon.", "再消费 {amount} 元即可使用该券。"),
+        "coupon_revoked": Entry("This coupon has been taken back.", "该券已被收回。"),
+        "outside_hours": Entry("This coupon cannot be used at this time.", "当前时段不可使用该券。"),
+        "pieces_short": Entry("Add {count} more to use this coupon.", "再购 {count} 件即可使用该券。"),
         "nothing_to_deduct": Entry("There is nothing left that this coupon could take off.", "没有可抵扣的金额。"),
         # claiming
         "template_unknown": Entry("There is no such template.", "券模板不存在。", 404),
@@ -85,10 +89,58 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
         "user_limit_day": Entry("You have claimed as many as allowed today.", "今日领取次数已达上限。"),
         "budget_exhausted": Entry("The budget of the campaign is used up.", "活动预算已用完。"),
         "liability_exhausted": Entry("No more coupons of this campaign can be given out now.", "活动发放额度已满。"),
+        "limits_changed": Entry("The quantity cannot be less than what was issued.", "发行量不能小于已发放数量。"),
+        "not_claimable": Entry("This coupon is not given by claim.", "该券不支持主动领取。"),
+        "not_pushable": Entry("This coupon is not given by push.", "该券不支持系统发放。"),
+        "place_mismatch": Entry("This coupon is not given here.", "该券不在此处发放。"),
+        "audience_mismatch": Entry("This coupon is for other users.", "该券仅限指定用户领取。"),
+        "tier_mismatch": Entry("This coupon is for members of another tier.", "该券仅限指定等级会员领取。"),
+        "birthday_mismatch": Entry("This coupon is for the month of your birthday.", "该券仅限生日当月领取。"),
+        "profile_required": Entry("We do not know this user well enough yet.", "缺少该用户的资料，暂不可领取。"),
+        "phone_unverified": Entry("Verify your phone number first.", "请先验证手机号。"),
+        "identity_unverified": Entry("Verify your identity first.", "请先完成实名认证。"),
+        "newcomer_only": Entry("This coupon is for new users.", "该券仅限新用户。"),
+        "newcomer_linked": Entry("This coupon is for new users.", "该券仅限新用户。"),
+        "first_order_only": Entry("This coupon is for a first order.", "该券仅限首单。"),
+        "device_limit": Entry("No more of these coupons on this device.", "该设备领取次数已达上限。"),
+        "ip_limit": Entry("No more of these coupons from this network.", "该网络领取次数已达上限。"),
+        "address_limit": Entry("No more of these coupons for this address.", "该地址领取次数已达上限。"),
+        "device_required": Entry("This coupon needs to know the device.", "缺少设备信息，无法领取。"),
+        "ip_required": Entry("This coupon needs to know the network.", "缺少网络信息，无法领取。"),
+        "address_required": Entry("This coupon needs to know the address.", "缺少收货地址，无法领取。"),
+        "day_quota_exhausted": Entry(
+            "Today's coupons have been claimed; come back tomorrow.", "今日已领完，请明日再来。"
+        ),
+        "slot_closed": Entry("This coupon cannot be grabbed right now.", "当前不在抢券时段。"),
+        "slot_exhausted": Entry("The coupons of this hour have been claimed.", "本场次已抢完。"),
+        "pool_exhausted": Entry("The money behind this coupon is used up.", "该券奖金已发完。"),
+        "code_unknown": Entry("This code cannot be redeemed.", "兑换码无效。", 404),
+        "code_locked": Entry("Too many wrong codes; try again later.", "错误次数过多，请稍后再试。", 429),
+        "reward_repeated": Entry("This has been rewarded already.", "该行为已获得奖励。"),
+        "reward_self": Entry("You cannot invite yourself.", "不能邀请自己。"),
+        "reward_not_yet": Entry("Not yet: {count} more to go.", "还差 {count} 次即可获得。"),
+        "capped": Entry("You can take another coupon later.", "领取过于频繁，请稍后再领。"),
+        "account_frozen": Entry("This account is frozen; ask for a review.", "账号已冻结，可申请复核。", 403),
+        "account_blocked": Entry(
+            "This account may not use coupons; ask for a review.", "账号已被限制，可申请复核。", 403
+        ),
+        "claims_too_fast": Entry("Too many claims at once; try again in a minute.", "领取人数过多，请稍后再试。", 429),
         "under_review": Entry("This claim is being looked at.", "该领取正在核实中。"),
         "step_up_required": Entry("Confirm that it is you to go on.", "请先完成身份验证。"),
         # orders
+        "order_taken": Entry("This order holds other coupons already.", "该订单已锁定其他优惠券。"),
+        "too_many_coupons": Entry("An order does not take that many coupons.", "超过每单可用券数量。"),
         "one_coupon_per_order": Entry("An order takes one coupon.", "每个订单只能使用一张券。"),
+        "not_stackable": Entry("One of these coupons cannot be combined.", "其中有券不可与其他券叠加。"),
+        "same_kind": Entry("Coupons of the same kind cannot be combined.", "同类券不可叠加使用。"),
+        "kinds_excluded": Entry("These coupons cannot be combined.", "这些券不可叠加使用。"),
+        "activity_excluded": Entry("This coupon cannot be combined with the promotion.", "该券不可与当前促销叠加。"),
+        "points_excluded": Entry("This coupon cannot be combined with points.", "该券不可与积分叠加。"),
+        "margin_guard": Entry("This coupon cannot be used for these items.", "该券不可用于当前商品。"),
+        "order_under_review": Entry("This order is being looked at.", "该订单正在审核中。"),
+        "orders_too_fast": Entry("Too many orders in a short time.", "短时间内下单过多。", 429),
+        "freight_already_refunded": Entry("The freight has been refunded.", "运费已退。"),
+        "order_unknown": Entry("There is no such order.", "订单不存在。", 404),
         "hold_unknown": Entry("There is no such hold.", "锁定记录不存在。", 404),
         "hold_released": Entry("The hold was given back with its order.", "该锁定已随订单释放。"),
         "hold_lost": Entry("The hold ran out and the coupon went to another order.", "锁定已超时，券已用于其他订单。"),
@@ -104,7 +156,19 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
         # setting up
         "template_exists": Entry("A template of this id exists.", "该券模板已存在。"),
         "campaign_exists": Entry("A campaign of this id exists.", "该活动已存在。"),
-        # review
+        "version_stale": Entry(
+            "The template was changed meanwhile; look at it again.", "券模板已被修改，请刷新后重试。"
+        ),
+        # webhooks
+        "webhook_unknown": Entry("There is no such webhook.", "该 Webhook 不存在。", 404),
+        "webhook_disabled": Entry("This webhook is disabled.", "该 Webhook 已停用。"),
+        "event_unknown": Entry("There is no such event.", "事件不存在。", 404),
+        # people and review
+        "clock_backwards": Entry("The test clock moves forward only.", "测试时钟只能向前拨。"),
+        "user_unknown": Entry("There is no such user.", "用户不存在。", 404),
+        "action_unknown": Entry("There is no such action.", "处置记录不存在。", 404),
+        "action_undone": Entry("This action has been undone.", "该处置已撤销。"),
+        "decision_needs_reason": Entry("A reason is needed.", "需要填写原因。"),
         "case_unknown": Entry("There is no such case.", "案件不存在。", 404),
         "case_decided": Entry("This case has been decided.", "该案件已处理。"),
     }

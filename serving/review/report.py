@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, case, func, select
 
 from serving.review.case import OPEN, Case
 from serving.review.store import read_case
-from serving.store.schema import campaigns, cases, coupons, decisions, redemptions
+from serving.store.schema import campaigns, cases, coupons, decisions, order_coupons, orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,7 @@ def totals(connection: Connection) -> Totals:
             decisions
         )
     ).one()
-    spent = connection.execute(
-        select(func.coalesce(func.sum(redemptions.c.discount_cents - redemptions.c.refunded_share_cents), 0)).where(
-            redemptions.c.state == "done"
-        )
-    ).scalar_one()
+    spent = connection.execute(select(func.coalesce(func.sum(_GIVEN), 0)).select_from(_PAID)).scalar_one()
     waiting = connection.execute(select(func.count()).select_from(cases).where(cases.c.state == OPEN)).scalar_one()
     return Totals(
         int(taken[0]),
@@ -108,17 +104,19 @@ def verdict_rows(connection: Connection) -> list[tuple[str, datetime, str, str, 
     return list(found.values())
 
 
+# What redeemed orders still give: a coupon of several uses may be in several of them.
+_PAID = order_coupons.join(orders, (orders.c.hold_id == order_coupons.c.hold_id) & (orders.c.state == "redeemed"))
+_GIVEN = order_coupons.c.discount_cents - order_coupons.c.refunded_share_cents
+
+
 def _listed(connection: Connection, found: Case) -> Listed:
-    live = case((coupons.c.state.in_(["unused", "held"]), coupons.c.face_cents), else_=0)
-    taken = func.coalesce(redemptions.c.discount_cents - redemptions.c.refunded_share_cents, 0)
-    count, cents = connection.execute(
-        select(func.count(), func.coalesce(func.sum(live + taken), 0))
-        .select_from(
-            coupons.outerjoin(
-                redemptions,
-                and_(redemptions.c.redemption_id == coupons.c.redemption_id, redemptions.c.state == "done"),
-            )
-        )
+    live = coupons.c.face_cents * (coupons.c.uses - coupons.c.used)
+    count, could = connection.execute(
+        select(func.count(), func.coalesce(func.sum(case((coupons.c.state.in_(["unused", "held"]), live), else_=0)), 0))
+        .select_from(coupons)
         .where(coupons.c.user_id.in_(found.users))
     ).one()
-    return Listed(found, int(count), int(cents))
+    taken = connection.execute(
+        select(func.coalesce(func.sum(_GIVEN), 0)).select_from(_PAID).where(orders.c.user_id.in_(found.users))
+    ).scalar_one()
+    return Listed(found, int(count), int(could) + int(taken))

@@ -1,108 +1,95 @@
-"""Coupons in the store: read one with its hold and redemption, and record what happens to it.
+"""Coupons in the store: read them with their locks, and record what happens to them.
 
 ``record`` is the only way a coupon changes: it moves the campaign's money, writes the new state where the old one is
-still there, and appends the event, all in the caller's transaction.
+still there, and appends the event, all in the caller's transaction. Rows are locked in the order coupons (by id) →
+orders → order slots → campaigns (by id), so that two commands never wait for each other in a ring.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, select, update
 
-from serving.coupons.coupon import HELD, UNUSED, Coupon, Hold, Redemption, apply
-from serving.coupons.effects import effect
-from serving.coupons.events import (
-    Claimed,
-    Event,
-    Held,
-    LineSplit,
-    Redeemed,
-    Refunded,
-    Released,
-    RolledBack,
-    event_to_data,
-)
+from serving.coupons.coupon import HELD, UNUSED, Coupon, Lock, apply
+from serving.coupons.effects import Effect, effect
+from serving.coupons.events import Claimed, CouponEvent, event_to_data
 from serving.coupons.refusals import Refuse
 from serving.coupons.template import Template
 from serving.store.faults import fault
 from serving.store.limits import add_committed, add_live
-from serving.store.rows import insert_new
-from serving.store.schema import coupons, holds, order_slots, redemptions
+from serving.store.schema import coupons, order_coupons, orders
 from serving.store.shelf import find_version
-from serving.store.unit import StaleError, Transaction, canonical
+from serving.store.unit import StaleError, Transaction
 
 AnyRow = Row[Any]
+Step = tuple[Coupon | None, CouponEvent, Coupon]
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+# In one statement, so that a coupon and its lock are of one moment.
+_WITH_LOCKS = (
+    select(coupons, orders.c.order_id, orders.c.deadline, order_coupons.c.discount_cents)
+    .outerjoin(orders, orders.c.hold_id == coupons.c.hold_id)
+    .outerjoin(
+        order_coupons,
+        (order_coupons.c.hold_id == coupons.c.hold_id) & (order_coupons.c.coupon_id == coupons.c.coupon_id),
+    )
+    .order_by(coupons.c.coupon_id)
+)
+_BY_IDS = _WITH_LOCKS.where(coupons.c.coupon_id.in_(_IDS))
+_OF_USER = _WITH_LOCKS.where(coupons.c.user_id == bindparam("user_id"))
+_TAKE = select(coupons.c.coupon_id).where(coupons.c.coupon_id.in_(_IDS)).order_by(coupons.c.coupon_id).with_for_update()
+_CHANGE = (
+    update(coupons)
+    .where(coupons.c.coupon_id == bindparam("changed_id"), coupons.c.n == bindparam("before_n"))
+    .values({name: bindparam(name) for name in ("state", "hold_id", "used", "n")})
+)
 
 
 def load(tx: Transaction, coupon_id: str) -> Coupon | None:
     """The coupon, locked until the end of the transaction (on SQLite the transaction itself is the lock)."""
-    row = tx.connection.execute(select(coupons).where(coupons.c.coupon_id == coupon_id).with_for_update()).one_or_none()
-    return None if row is None else _coupon(tx.connection, row)
+    return load_all(tx, [coupon_id]).get(coupon_id)
+
+
+def load_all(tx: Transaction, coupon_ids: Iterable[str]) -> dict[str, Coupon]:
+    """The coupons that exist, by id, locked in the order of their ids."""
+    ids = sorted(set(coupon_ids))
+    if not ids:
+        return {}
+    if tx.connection.dialect.name != "sqlite":
+        tx.connection.execute(_TAKE, {"ids": ids}).all()
+    return find_all(tx.connection, ids)  # a statement of its own: it sees what the lock has waited for
+
+
+def find_all(connection: Connection, coupon_ids: Iterable[str]) -> dict[str, Coupon]:
+    """The coupons that exist, by id, as they are now; nothing keeps them so."""
+    ids = sorted(set(coupon_ids))
+    rows = connection.execute(_BY_IDS, {"ids": ids}).all() if ids else ()
+    return {row.coupon_id: read_coupon(row) for row in rows}
 
 
 def wallet(connection: Connection, user_id: str, after: str = "", limit: int = 200) -> list[tuple[Coupon, Template]]:
     """A user's coupons by id, each with the template version under which it was issued."""
-    rows = connection.execute(
-        select(coupons)
-        .where(coupons.c.user_id == user_id, coupons.c.coupon_id > after)
-        .order_by(coupons.c.coupon_id)
-        .limit(limit)
-    ).all()
-    found = [_coupon(connection, row) for row in rows]
-    return [(coupon, find_version(connection, coupon.template_id, coupon.template_version)) for coupon in found]
+    query = _OF_USER.where(coupons.c.coupon_id > after).limit(limit)
+    return _with_templates(connection, connection.execute(query, {"user_id": user_id}).all())
 
 
 def usable_wallet(connection: Connection, user_id: str) -> list[tuple[Coupon, Template]]:
-    """The coupons of a user that are not used up or expired."""
-    rows = connection.execute(
-        select(coupons)
-        .where(coupons.c.user_id == user_id, coupons.c.state.in_([UNUSED, HELD]))
-        .order_by(coupons.c.coupon_id)
-    ).all()
-    found = [_coupon(connection, row) for row in rows]
-    return [(coupon, find_version(connection, coupon.template_id, coupon.template_version)) for coupon in found]
-
-
-def find_hold(connection: Connection, hold_id: str) -> AnyRow | None:
-    return connection.execute(select(holds).where(holds.c.hold_id == hold_id)).one_or_none()
-
-
-def find_redemption(connection: Connection, redemption_id: str) -> AnyRow | None:
-    return connection.execute(select(redemptions).where(redemptions.c.redemption_id == redemption_id)).one_or_none()
-
-
-def hold_of_order(connection: Connection, order_id: str) -> AnyRow | None:
-    """The hold that occupies the order's one coupon slot."""
-    return connection.execute(
-        select(holds)
-        .join(order_slots, order_slots.c.hold_id == holds.c.hold_id)
-        .where(order_slots.c.order_id == order_id)
-    ).one_or_none()
+    """The coupons of a user that are not used up, expired or revoked."""
+    query = _OF_USER.where(coupons.c.state.in_([UNUSED, HELD]))
+    return _with_templates(connection, connection.execute(query, {"user_id": user_id}).all())
 
 
 def due(connection: Connection, now: datetime, limit: int) -> Sequence[str]:
-    """Coupons to which time has done something: a hold past its deadline or a validity that is over."""
-    late = select(holds.c.coupon_id).where(holds.c.state == "open", holds.c.deadline <= now).limit(limit)
+    """Free coupons whose validity is over."""
     over = select(coupons.c.coupon_id).where(coupons.c.state == UNUSED, coupons.c.valid_until <= now).limit(limit)
-    found = [*connection.execute(late).scalars(), *connection.execute(over).scalars()]
-    return list(dict.fromkeys(found))[:limit]
+    return connection.execute(over).scalars().all()
 
 
-def read_hold(row: AnyRow) -> Hold:
-    return Hold(row.hold_id, row.order_id, row.deadline, row.discount_cents, row.goods_cents, read_split(row.split))
-
-
-def read_split(text: str) -> tuple[LineSplit, ...]:
-    return tuple(LineSplit(*part) for part in json.loads(text))
-
-
-def record_all(tx: Transaction, coupon: Coupon, events: Iterable[Event]) -> Coupon | Refuse:
-    """Record events one after the other; the first refusal ends it (and the command, which is then undone)."""
+def record_all(tx: Transaction, coupon: Coupon, events: Iterable[CouponEvent]) -> Coupon | Refuse:
+    """Record events of one coupon; the first refusal ends it (and the command, which is then undone)."""
     for event in events:
         outcome = record(tx, coupon, event)
         if isinstance(outcome, Refuse):
@@ -111,129 +98,61 @@ def record_all(tx: Transaction, coupon: Coupon, events: Iterable[Event]) -> Coup
     return coupon
 
 
-def record(tx: Transaction, before: Coupon | None, event: Event) -> Coupon | Refuse:
-    """Write what ``event`` does; refused when the campaign's money or the order's slot does not allow it."""
+def record(tx: Transaction, before: Coupon | None, event: CouponEvent) -> Coupon | Refuse:
+    """Write what ``event`` does; refused when the campaign's money does not allow it."""
     after = apply(before, event)
-    refuse = _move_money(tx, before, event, after.campaign_id) or _move_order(tx, before, event)
+    refuse = move_money(tx, [(before, event, after)])
     if refuse is not None:
         return refuse
-    if isinstance(event, Claimed):
-        tx.connection.execute(insert(coupons), _new_row(after, event))
-    else:
-        written = tx.connection.execute(
-            update(coupons)
-            .where(coupons.c.coupon_id == after.coupon_id, coupons.c.n == after.n - 1)
-            .values(_changing(after))
-        )
-        if written.rowcount != 1:
-            raise StaleError(after.coupon_id)
-    fault("after_state")
-    tx.append(f"coupon:{after.coupon_id}", after.n, event.TAG, event_to_data(event))
+    write(tx, after, event)
     return after
 
 
-def _move_money(tx: Transaction, before: Coupon | None, event: Event, campaign_id: str | None) -> Refuse | None:
-    if campaign_id is None:
-        return None
-    moved = effect(before, event)
-    if moved.committed:
-        verdict = add_committed(tx, campaign_id, moved.committed)
-        if isinstance(verdict, Refuse):
-            return verdict
-    if moved.live:
-        verdict = add_live(tx, campaign_id, moved.live, capped=moved.capped_live)
-        if isinstance(verdict, Refuse):
-            return verdict
+def move_money(tx: Transaction, steps: Iterable[Step]) -> Refuse | None:
+    """Move the budget and the liability of every campaign concerned, in the order of their ids."""
+    moved: dict[str, Effect] = {}
+    for before, event, after in steps:
+        if after.campaign_id is not None:
+            had, more = moved.get(after.campaign_id, Effect()), effect(before, event, after)
+            capped = had.capped_live or more.capped_live
+            moved[after.campaign_id] = Effect(had.committed + more.committed, had.live + more.live, capped)
+    for campaign_id in sorted(moved):
+        change = moved[campaign_id]
+        if change.committed:
+            verdict = add_committed(tx, campaign_id, change.committed)
+            if isinstance(verdict, Refuse):
+                return verdict
+        if change.live:
+            verdict = add_live(tx, campaign_id, change.live, capped=change.capped_live)
+            if isinstance(verdict, Refuse):
+                return verdict
     return None
 
 
-def _move_order(tx: Transaction, before: Coupon | None, event: Event) -> Refuse | None:
-    """Keep the rows of holds, redemptions and the one coupon slot of an order."""
-    connection = tx.connection
-    match event:
-        case Held():
-            if not insert_new(connection, order_slots, {"order_id": event.order_id, "hold_id": event.hold_id}):
-                return Refuse("one_coupon_per_order")
-            row = {
-                "hold_id": event.hold_id,
-                "coupon_id": event.coupon_id,
-                "order_id": event.order_id,
-                "deadline": event.deadline,
-                "discount_cents": event.discount_cents,
-                "goods_cents": event.goods_cents,
-                "split": canonical([astuple(line) for line in event.split]),
-                "state": "open",
-                "reason": None,
-            }
-            if not insert_new(connection, holds, row):  # a late payment takes its hold again
-                _set_hold(connection, event.hold_id, "released", deadline=event.deadline, state="open", reason=None)
-        case Released():
-            connection.execute(delete(order_slots).where(order_slots.c.hold_id == event.hold_id))
-            _set_hold(connection, event.hold_id, "open", state="released", reason=event.reason)
-        case Redeemed() if before is not None and before.hold is not None:
-            _set_hold(connection, event.hold_id, "open", state="redeemed")
-            redemption = Redemption(event.redemption_id, before.hold, event.at)
-            connection.execute(
-                insert(redemptions),
-                {
-                    "redemption_id": event.redemption_id,
-                    "hold_id": event.hold_id,
-                    "coupon_id": event.coupon_id,
-                    "order_id": before.hold.order_id,
-                    "redeemed_at": event.at,
-                    "discount_cents": before.hold.discount_cents,
-                    "paid_cents": redemption.paid_cents,
-                    "refunded": "[]",
-                    "refunded_cents": 0,
-                    "refunded_share_cents": 0,
-                    "state": "done",
-                    "scene": None,
-                },
-            )
-        case Refunded() if before is not None and before.redemption is not None:
-            after = apply(before, event).redemption
-            if after is not None:
-                _set_redemption(
-                    connection,
-                    event.redemption_id,
-                    refunded=canonical(sorted(after.refunded)),
-                    refunded_cents=after.refunded_cents,
-                    refunded_share_cents=after.refunded_share_cents,
-                )
-        case RolledBack() if before is not None and before.redemption is not None:
-            connection.execute(delete(order_slots).where(order_slots.c.hold_id == before.redemption.hold.hold_id))
-            _set_redemption(connection, event.redemption_id, state="undone", scene=event.scene)
-        case _:
-            pass  # claims and expiries touch no order
-    return None
+def write(tx: Transaction, after: Coupon, event: CouponEvent) -> None:
+    """The state after ``event``, where the state before it is still there, and the event itself."""
+    if isinstance(event, Claimed):
+        tx.connection.execute(insert(coupons), new_row(after, event))
+    else:
+        changed = {**changing(after), "changed_id": after.coupon_id, "before_n": after.n - 1}
+        if tx.connection.execute(_CHANGE, changed).rowcount != 1:
+            raise StaleError(after.coupon_id)
+    fault("after_state")
+    tx.append(f"coupon:{after.coupon_id}", after.n, event.TAG, event_to_data(event))
 
 
-def _set_hold(connection: Connection, hold_id: str, was: str, **values: Any) -> None:
-    written = connection.execute(update(holds).where(holds.c.hold_id == hold_id, holds.c.state == was).values(**values))
-    if written.rowcount != 1:
-        raise StaleError(hold_id)
-
-
-def _set_redemption(connection: Connection, redemption_id: str, **values: Any) -> None:
-    written = connection.execute(
-        update(redemptions)
-        .where(redemptions.c.redemption_id == redemption_id, redemptions.c.state == "done")
-        .values(**values)
-    )
-    if written.rowcount != 1:
-        raise StaleError(redemption_id)
-
-
-def _changing(coupon: Coupon) -> dict[str, Any]:
+def changing(coupon: Coupon) -> dict[str, Any]:
+    """The columns that events change."""
     return {
         "state": coupon.state,
         "hold_id": coupon.hold.hold_id if coupon.hold else None,
-        "redemption_id": coupon.redemption.redemption_id if coupon.redemption else None,
+        "used": coupon.used,
         "n": coupon.n,
     }
 
 
-def _new_row(coupon: Coupon, event: Claimed) -> dict[str, Any]:
+def new_row(coupon: Coupon, event: Claimed) -> dict[str, Any]:
+    """The row of a coupon that has just been claimed."""
     return {
         "coupon_id": coupon.coupon_id,
         "user_id": coupon.user_id,
@@ -245,16 +164,23 @@ def _new_row(coupon: Coupon, event: Claimed) -> dict[str, Any]:
         "claimed_at": coupon.claimed_at,
         "valid_from": coupon.valid_from,
         "valid_until": coupon.valid_until,
+        "uses": coupon.uses,
+        "source": coupon.source,
+        "ref": coupon.ref,
+        "place": event.place,
         "device": event.device,
         "ip": event.ip,
         "address": event.address,
-        **_changing(coupon),
+        **changing(coupon),
     }
 
 
-def _coupon(connection: Connection, row: AnyRow) -> Coupon:
-    hold = find_hold(connection, row.hold_id) if row.hold_id else None
-    redemption = find_redemption(connection, row.redemption_id) if row.redemption_id else None
+def _with_templates(connection: Connection, rows: Sequence[AnyRow]) -> list[tuple[Coupon, Template]]:
+    found = [read_coupon(row) for row in rows]
+    return [(coupon, find_version(connection, coupon.template_id, coupon.template_version)) for coupon in found]
+
+
+def read_coupon(row: AnyRow) -> Coupon:
     return Coupon(
         row.coupon_id,
         row.user_id,
@@ -267,21 +193,10 @@ def _coupon(connection: Connection, row: AnyRow) -> Coupon:
         row.valid_from,
         row.valid_until,
         row.state,
-        read_hold(hold) if hold is not None else None,
-        _redemption(connection, redemption) if redemption is not None else None,
+        Lock(row.hold_id, row.order_id, row.deadline, row.discount_cents) if row.state == HELD else None,
+        row.uses,
+        row.used,
+        row.source,
+        row.ref,
         row.n,
-    )
-
-
-def _redemption(connection: Connection, row: AnyRow) -> Redemption:
-    hold = find_hold(connection, row.hold_id)
-    if hold is None:
-        raise StaleError(row.hold_id)
-    return Redemption(
-        row.redemption_id,
-        read_hold(hold),
-        row.redeemed_at,
-        frozenset((line, unit) for line, unit in json.loads(row.refunded)),
-        row.refunded_cents,
-        row.refunded_share_cents,
     )

@@ -1,17 +1,16 @@
-"""Connections to the ledger: one writer on SQLite that also checkpoints, readers that cannot write; a pool on
-PostgreSQL.
+"""Connections to the ledger: one writer a process on SQLite that also checkpoints, readers that cannot write; a pool
+on PostgreSQL.
 
 SQLite comes from ``pysqlite3``, because the library that Python links is often older than 3.51.3, which fixed a
-corruption at WAL reset. ``synchronous=FULL``: NORMAL loses acknowledged coupons when the power goes. Automatic
-checkpoints are off, so that the writer alone decides when the log is folded back (``Store.checkpoint``). One process
-writes: a lock beside the file holds the others off.
+corruption at WAL reset: several processes may write and checkpoint. ``synchronous=FULL``: NORMAL loses acknowledged
+coupons when the power goes. Automatic checkpoints are off, so that the log is folded back only by a process whose turn
+it is (``serving.store.turn``).
 """
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from pysqlite3 import dbapi2
 from sqlalchemy import Engine, create_engine, event, text
@@ -77,7 +76,8 @@ def _on_connect(engine: Engine, *, read_only: bool) -> None:
     @event.listens_for(engine, "connect")
     def _settings(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        if not read_only:  # who only reads must not race with a writer that makes the file
+            cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA wal_autocheckpoint=0")
@@ -100,6 +100,17 @@ def _postgres(url: str, size: int) -> Engine:
     )
 
 
+# Settings under which an acknowledged write can be lost or a page torn.
+_LOSES: dict[str, dict[str, tuple[str, ...]]] = {
+    "sqlite": {
+        "journal_mode": ("memory", "off", "delete", "truncate", "persist"),
+        "synchronous": ("0", "1"),
+        "foreign_keys": ("0",),
+    },
+    "postgresql": {"fsync": ("off",), "full_page_writes": ("off",), "synchronous_commit": ("off",)},
+}
+
+
 def durability(engine: Engine) -> dict[str, str]:
     """The settings on which durability rests, by name, as the store itself reports them."""
     with engine.connect() as connection:
@@ -114,25 +125,11 @@ def durability(engine: Engine) -> dict[str, str]:
         return {"version": str(version), **found}
 
 
-class WriterLock:
-    """Holds a lock file beside an SQLite ledger for as long as this process writes to it."""
-
-    def __init__(self, url: str) -> None:
-        self._file: TextIO | None = None
-        if not is_sqlite(url):
-            return
-        path = Path(f"{database_file(url)}.lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("w")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
+def require_durable(engine: Engine) -> None:
+    """Raise ``InputError`` unless the store keeps what it has acknowledged when the power goes (RELIABILITY G0)."""
+    found = durability(engine)
+    for name, lost in _LOSES[engine.dialect.name].items():
+        if found[name] in lost:
             raise InputError(
-                "ledger", path.name, "no other writing process; serve all apps from one, or use PostgreSQL"
-            ) from error
-
-    def release(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+                f"ledger {name}", found[name], f"not {' or '.join(lost)}: acknowledged coupons could be lost"
+            )

@@ -1,7 +1,8 @@
 """The ledger as tables for the next training: coupons, decisions, templates and verdicts of the table contract.
 
 Reads one consistent moment while the service goes on writing. Identifiers leave as the keyed hashes that the ledger
-holds. A held coupon is ``unused`` to the world; what a decision was expected to bring is rounded to whole cents.
+holds. A held coupon is ``unused`` to the world and a revoked one ``expired``; of a coupon of several uses the last
+redemption that still stands is told. What a decision was expected to bring is rounded to whole cents.
 """
 
 from __future__ import annotations
@@ -11,15 +12,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from features.tables import TABLES
-from serving.coupons.kinds import NoThreshold, Percent, ThresholdCut
-from serving.coupons.template import Template, template_from_data
+from serving.coupons.catalogue import template_from_data
+from serving.coupons.kinds import NoThreshold, kind_to_data
+from serving.coupons.template import Template
 from serving.coupons.validity import DaysFromClaim
 from serving.review.report import verdict_rows
 from serving.store.engine import reader_engine, require_ledger
-from serving.store.schema import coupons, decisions, redemptions, template_versions, templates
+from serving.store.schema import coupons, decisions, order_coupons, orders, template_versions, templates
+
+_VISIBLE = {"held": "unused", "revoked": "expired"}
+# Figures of the contract, under the names by which kinds store them.
+_FIGURES = ("face_cents", "minimum_cents", "percent_off", "cap_cents")
 
 EXPORTED = ("coupons", "decisions", "templates", "verdicts")
 
@@ -55,10 +61,23 @@ def rows_of(connection: Connection, name: str) -> Iterable[dict[str, Any]]:
 
 
 def _coupons(connection: Connection) -> Iterator[dict[str, Any]]:
-    done = and_(redemptions.c.redemption_id == coupons.c.redemption_id, redemptions.c.state == "done")
+    """One row per coupon with the redemption that stands."""
+    latest = (
+        func.row_number()
+        .over(partition_by=order_coupons.c.coupon_id, order_by=(orders.c.redeemed_at.desc(), orders.c.hold_id.desc()))
+        .label("place")
+    )
+    stands = (
+        select(
+            order_coupons.c.coupon_id, order_coupons.c.discount_cents, orders.c.order_id, orders.c.redeemed_at, latest
+        )
+        .join(orders, orders.c.hold_id == order_coupons.c.hold_id)
+        .where(orders.c.state == "redeemed")
+        .subquery()
+    )
     query = (
-        select(coupons, redemptions.c.redeemed_at, redemptions.c.order_id, redemptions.c.discount_cents)
-        .outerjoin(redemptions, done)
+        select(coupons, stands.c.redeemed_at, stands.c.order_id, stands.c.discount_cents)
+        .outerjoin(stands, and_(stands.c.coupon_id == coupons.c.coupon_id, stands.c.place == 1))
         .order_by(coupons.c.claimed_at, coupons.c.coupon_id)
     )
     for row in connection.execute(query):
@@ -71,7 +90,7 @@ def _coupons(connection: Connection) -> Iterator[dict[str, Any]]:
             "claimed_at": row.claimed_at,
             "valid_from": row.valid_from,
             "valid_until": row.valid_until,
-            "state": "unused" if row.state == "held" else row.state,
+            "state": _VISIBLE.get(row.state, row.state),
             "redeemed_at": row.redeemed_at,
             "order_id": row.order_id,
             "discount_cents": row.discount_cents,
@@ -109,19 +128,17 @@ def _templates(connection: Connection) -> Iterator[dict[str, Any]]:
 
 
 def _template(template: Template) -> dict[str, Any]:
-    row: dict[str, Any] = {
+    """Figures that a kind does not have are left empty."""
+    data = kind_to_data(template.kind)
+    return {
         "template_id": template.template_id,
         "kind": template.kind.TAG,
         "scope": str(template.scope),
         "valid_days": template.validity.days if isinstance(template.validity, DaysFromClaim) else None,
+        **{name: data.get(name) for name in _FIGURES},
+        # No minimum is one of zero to whoever compares offers.
+        **({"minimum_cents": 0} if template.kind.TAG == NoThreshold.TAG else {}),
     }
-    match template.kind:
-        case ThresholdCut(minimum_cents=minimum, face_cents=face):
-            return {**row, "minimum_cents": minimum, "face_cents": face}
-        case Percent(percent_off=percent, cap_cents=cap, minimum_cents=minimum):
-            return {**row, "percent_off": percent, "cap_cents": cap, "minimum_cents": minimum}
-        case NoThreshold(face_cents=face):
-            return {**row, "face_cents": face, "minimum_cents": 0}
 
 
 def _verdicts(connection: Connection) -> Iterator[dict[str, Any]]:

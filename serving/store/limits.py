@@ -1,110 +1,213 @@
 """Limits as conditional writes: each adds where the limit still holds, and the row count says whether it did.
 
-Rows are always taken in the order user → template → campaign, so that two claims never wait for each other in a ring.
+A claim takes rows of its user and of its device, IP and address first, and rows that all claims of a template or a
+campaign share last, so that those are locked for the shortest time. The order is always user → things → (the coupon
+itself) → quotas → pool → template → campaign: two claims never wait for each other in a ring.
+
+A counter is kept only while a limit asks for it. A limit that an edit brings counts what was claimed before it: the
+counter of an edited template is counted anew under its lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, func, or_, select, update
 
+from serving.coupons.kinds import prices
 from serving.coupons.refusals import PASS, Refuse, Verdict
+from serving.coupons.slots import allowances, seconds_to_tomorrow
 from serving.coupons.template import Template
-from serving.store.rows import count_up
-from serving.store.schema import campaigns, templates, user_claims
-from serving.store.unit import Transaction
+from serving.coupons.validity import local_day, midnight
+from serving.store.rows import count_up, insert_new
+from serving.store.schema import campaigns, coupons, templates, user_claims
+from serving.store.schema_claims import bundles, claim_pools, claim_quotas, claim_things
+from serving.store.unit import StaleError, Transaction
 
 ALL_DAYS = ""
+THINGS = ("device", "ip", "address")
+Hashed = Mapping[str, str | None]
 
 
-def take_user(tx: Transaction, template: Template, user_id: str, day: date) -> Verdict:
-    """Count one claim of this user, in all and on this shop-local day."""
-    for limit, name, code in (
-        (template.per_user, ALL_DAYS, "user_limit_total"),
-        (template.per_user_day, day.isoformat(), "user_limit_day"),
+def take_own(tx: Transaction, template: Template, user_id: str, hashed: Hashed, zone: tzinfo) -> Verdict:
+    """Count one claim of this user, in all and on this shop-local day, and of each thing that is limited."""
+    limits, day = template.limits, local_day(tx.now, zone)
+    key = {"template_id": template.template_id, "user_id": user_id}
+    if limits.per_user is not None and not _count(
+        tx, template, user_claims, {**key, "day": ALL_DAYS}, limits.per_user, {"user_id": user_id}
     ):
+        return Refuse("user_limit_total")
+    if limits.per_user_day is not None:
+        today = midnight(day, zone), midnight(day + timedelta(days=1), zone)
+        key = {**key, "day": day.isoformat()}
+        if not _count(tx, template, user_claims, key, limits.per_user_day, {"user_id": user_id}, today):
+            return Refuse("user_limit_day", seconds_to_tomorrow(tx.now, zone), "seconds")
+    return _take_things(tx, template, hashed)
+
+
+def _take_things(tx: Transaction, template: Template, hashed: Hashed) -> Verdict:
+    """A limit on a thing needs the thing: a claim that does not name it is refused, not let through."""
+    for kind in THINGS:
+        limit: int | None = getattr(template.limits, f"per_{kind}")
         if limit is None:
             continue
-        key = {"template_id": template.template_id, "user_id": user_id, "day": name}
-        if not count_up(tx.connection, user_claims, key, "claimed", limit):
-            return Refuse(code)
+        value = hashed.get(kind)
+        if value is None:
+            return Refuse(f"{kind}_required")
+        key = {"template_id": template.template_id, "kind": kind, "value": value}
+        if not _count(tx, template, claim_things, key, limit, {kind: value}):
+            return Refuse(f"{kind}_limit")
     return PASS
 
 
-def take_quantity(tx: Transaction, template_id: str) -> Verdict:
-    """Count one issued coupon; a template that was closed meanwhile gives none."""
-    left = or_(templates.c.quantity.is_(None), templates.c.issued < templates.c.quantity)
-    statement = (
-        update(templates)
-        .where(templates.c.template_id == template_id, templates.c.access != "closed", left)
-        .values(issued=templates.c.issued + 1)
+_ISSUED = select(templates.c.issued).where(templates.c.template_id == bindparam("counted_id"))
+_IN_PERIOD = select(claim_quotas.c.claimed).where(
+    claim_quotas.c.template_id == bindparam("counted_id"), claim_quotas.c.period == bindparam("in_period")
+)
+
+
+def still_there(tx: Transaction, template: Template, zone: tzinfo) -> Verdict:
+    """Whether the shared limits have anything left, without locking them: most of a crowd ends here.
+
+    Counters only grow, so a refusal is final; a pass has yet to be taken.
+    """
+    of = {"counted_id": template.template_id}
+    open_now = allowances(template.limits, tx.now, zone)
+    if isinstance(open_now, Refuse):
+        return open_now
+    for allowance in open_now:
+        claimed = tx.connection.execute(_IN_PERIOD, {**of, "in_period": allowance.period}).scalar_one_or_none()
+        if claimed is not None and claimed >= allowance.quota:
+            return allowance.refuse
+    quantity = template.limits.quantity
+    if quantity is not None and tx.connection.execute(_ISSUED, of).scalar_one() >= quantity:
+        return Refuse("quantity_exhausted")
+    return PASS
+
+
+def take_shared(tx: Transaction, template: Template, promised_cents: int, zone: tzinfo) -> Verdict:
+    """Count one claim against the quotas of the moment, the pool and the quantity."""
+    open_now = allowances(template.limits, tx.now, zone)
+    if isinstance(open_now, Refuse):
+        return open_now
+    for allowance in open_now:
+        key = {"template_id": template.template_id, "period": allowance.period}
+        if not count_up(tx.connection, claim_quotas, key, "claimed", allowance.quota):
+            return allowance.refuse
+    if template.pool_cents is not None and not _promise(tx, template.template_id, promised_cents, template.pool_cents):
+        return Refuse("pool_exhausted")
+    return take_quantity(tx, template)
+
+
+_ISSUE = (
+    update(templates)
+    .where(
+        templates.c.template_id == bindparam("counted_id"),
+        templates.c.version == bindparam("counted_version"),
+        templates.c.access != "closed",
+        or_(templates.c.quantity.is_(None), templates.c.issued < templates.c.quantity),
     )
-    return PASS if tx.connection.execute(statement).rowcount == 1 else Refuse("quantity_exhausted")
+    .values(issued=templates.c.issued + 1)
+)
+_ON_SHELF = select(templates.c.version, templates.c.access).where(templates.c.template_id == bindparam("counted_id"))
+
+
+def take_quantity(tx: Transaction, template: Template) -> Verdict:
+    """Count one issued coupon. A template that was closed meanwhile gives none; one that was edited is read anew."""
+    key = {"counted_id": template.template_id, "counted_version": template.version}
+    if tx.connection.execute(_ISSUE, key).rowcount == 1:
+        return PASS
+    row = tx.connection.execute(_ON_SHELF, {"counted_id": template.template_id}).one()
+    if row.version != template.version:
+        raise StaleError(template.template_id)
+    return Refuse("template_closed" if row.access == "closed" else "quantity_exhausted")
 
 
 def add_live(tx: Transaction, campaign_id: str, cents: int, *, capped: bool) -> Verdict:
-    """Move the face value of live coupons; a new coupon has to fit under the liability cap."""
-    statement = update(campaigns).where(campaigns.c.campaign_id == campaign_id)
-    if capped:
-        fits = campaigns.c.live_cents + cents <= campaigns.c.liability_cents
-        statement = statement.where(or_(campaigns.c.liability_cents.is_(None), fits))
-    statement = statement.values(live_cents=campaigns.c.live_cents + cents)
-    return PASS if tx.connection.execute(statement).rowcount == 1 else Refuse("liability_exhausted")
+    """Move the face value of live coupons; a new coupon (``capped``) needs room under the cap and a budget to spend."""
+    values = {"payer": campaign_id, "cents": cents}
+    if tx.connection.execute(_LIVE_CAPPED if capped else _LIVE, values).rowcount == 1:
+        return PASS
+    payer = tx.connection.execute(select(campaigns).where(campaigns.c.campaign_id == campaign_id)).one()
+    spent = payer.committed_cents >= payer.budget_cents
+    return Refuse("budget_exhausted" if spent else "liability_exhausted")
 
 
 def add_committed(tx: Transaction, campaign_id: str, cents: int) -> Verdict:
     """Move held and spent discount; it never passes the budget."""
-    statement = (
-        update(campaigns)
-        .where(campaigns.c.campaign_id == campaign_id, campaigns.c.committed_cents + cents <= campaigns.c.budget_cents)
-        .values(committed_cents=campaigns.c.committed_cents + cents)
+    moved = tx.connection.execute(_COMMITTED, {"payer": campaign_id, "cents": cents}).rowcount == 1
+    return PASS if moved else Refuse("budget_exhausted")
+
+
+_CENTS = bindparam("cents", type_=campaigns.c.live_cents.type)
+_LIVE = (
+    update(campaigns)
+    .where(campaigns.c.campaign_id == bindparam("payer"))
+    .values(live_cents=campaigns.c.live_cents + _CENTS)
+)
+_LIVE_CAPPED = _LIVE.where(
+    or_(campaigns.c.liability_cents.is_(None), campaigns.c.live_cents + _CENTS <= campaigns.c.liability_cents),
+    campaigns.c.committed_cents < campaigns.c.budget_cents,
+)
+_COMMITTED = (
+    update(campaigns)
+    .where(
+        campaigns.c.campaign_id == bindparam("payer"),
+        campaigns.c.committed_cents + _CENTS <= campaigns.c.budget_cents,
     )
-    return PASS if tx.connection.execute(statement).rowcount == 1 else Refuse("budget_exhausted")
-
-
-def claimable(connection: Connection, offers: Sequence[Template], user_id: str, day: date) -> list[Template]:
-    """The templates that a claim would grant now, without counting: which offers are eligible. The claim decides.
-
-    Three queries for all templates together, because this is read for every trigger.
-    """
-    ids = [template.template_id for template in offers]
-    payers = sorted({template.campaign_id for template in offers if template.campaign_id is not None})
-    days = [ALL_DAYS, day.isoformat()]
-    sold_out = set(connection.execute(_SOLD_OUT, {"ids": ids}).scalars())
-    rows = connection.execute(_COUNTED, {"ids": ids, "user_id": user_id, "days": days})
-    counted = {(row.template_id, row.day): row.claimed for row in rows}
-    paying = {row.campaign_id: row for row in connection.execute(_PAYERS, {"ids": payers})}
-    return [
-        template
-        for template in offers
-        if template.template_id not in sold_out
-        and _below(counted.get((template.template_id, ALL_DAYS), 0), template.per_user)
-        and _below(counted.get((template.template_id, day.isoformat()), 0), template.per_user_day)
-        and (template.campaign_id is None or _pays(paying[template.campaign_id], template))
-    ]
-
-
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_SOLD_OUT = select(templates.c.template_id).where(
-    templates.c.template_id.in_(_IDS), templates.c.issued >= templates.c.quantity
+    .values(committed_cents=campaigns.c.committed_cents + _CENTS)
 )
-_COUNTED = select(user_claims.c.template_id, user_claims.c.day, user_claims.c.claimed).where(
-    user_claims.c.template_id.in_(_IDS),
-    user_claims.c.user_id == bindparam("user_id"),
-    user_claims.c.day.in_(bindparam("days", expanding=True)),
-)
-_PAYERS = select(campaigns).where(campaigns.c.campaign_id.in_(_IDS))
 
 
-def _below(claimed: int, limit: int | None) -> bool:
-    return limit is None or claimed < limit
-
-
-def _pays(campaign: Row[Any], template: Template) -> bool:
-    if campaign.committed_cents >= campaign.budget_cents:
+def _count(
+    tx: Transaction,
+    template: Template,
+    table: Table,
+    key: dict[str, Any],
+    limit: int,
+    who: Mapping[str, str],
+    between: tuple[datetime, datetime] | None = None,
+) -> bool:
+    """Count one more under ``key`` while that stays within ``limit``; ``who`` and ``between`` say whose claims."""
+    if template.version == 1:
+        return count_up(tx.connection, table, key, "claimed", limit)
+    insert_new(tx.connection, table, {**key, "claimed": 0})
+    mine = [table.c[name] == value for name, value in key.items()]
+    tx.connection.execute(select(table.c.claimed).where(*mine).with_for_update()).one()
+    claimed = _claimed(tx, template, who, between)
+    if claimed >= limit:
         return False
-    live = campaign.live_cents + template.kind.most_cents
-    return campaign.liability_cents is None or bool(live <= campaign.liability_cents)
+    tx.connection.execute(update(table).where(*mine).values(claimed=claimed + 1))
+    return True
+
+
+def _claimed(
+    tx: Transaction, template: Template, who: Mapping[str, str], between: tuple[datetime, datetime] | None
+) -> int:
+    """How many coupons (or packs) of the template these claims were, under all its versions."""
+    issued = coupons if prices(template.kind) else bundles
+    held: list[ColumnElement[bool]] = [issued.c[name] == value for name, value in who.items()]
+    if between is not None:
+        held += [issued.c.claimed_at >= between[0], issued.c.claimed_at < between[1]]
+    query = select(func.count()).select_from(issued).where(issued.c.template_id == template.template_id, *held)
+    return int(tx.connection.execute(query).scalar_one())
+
+
+_PROMISE = (
+    update(claim_pools)
+    .where(
+        claim_pools.c.template_id == bindparam("pool_of"),
+        claim_pools.c.promised_cents + bindparam("cents", type_=claim_pools.c.promised_cents.type)
+        <= bindparam("pool", type_=claim_pools.c.promised_cents.type),
+    )
+    .values(promised_cents=claim_pools.c.promised_cents + bindparam("cents", type_=claim_pools.c.promised_cents.type))
+)
+
+
+def _promise(tx: Transaction, template_id: str, cents: int, pool_cents: int) -> bool:
+    """Add to what the draws of a template promise in all, while the pool holds it (F017)."""
+    insert_new(tx.connection, claim_pools, {"template_id": template_id, "promised_cents": 0})
+    values = {"pool_of": template_id, "cents": cents, "pool": pool_cents}
+    return bool(tx.connection.execute(_PROMISE, values).rowcount == 1)

@@ -10,7 +10,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
-from serving.store.engine import WriterLock, writer_engine
+from serving.store.engine import writer_engine
+from serving.store.turn import Turn
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 4_201_100_713  # any number that no other program of the database uses
@@ -34,7 +35,8 @@ def current(engine: Engine) -> str | None:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Run what is missing in one transaction; processes that start together wait for each other."""
+    """Run what is missing, or undo what is newer, in one transaction; processes that start together wait for each
+    other (on SQLite for the turn, which the caller holds)."""
     if revision == "head" and current(engine) == head():
         return
     config = _config()
@@ -42,19 +44,19 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         config.attributes["connection"] = connection
-        if revision == "base":
-            command.downgrade(config, "base")
-        else:
-            command.upgrade(config, revision)
+        have = MigrationContext.configure(connection).get_current_revision()
+        back = revision == "base" or (revision != "head" and have is not None and revision < have)
+        (command.downgrade if back else command.upgrade)(config, revision)
 
 
 def upgrade(url: str) -> str:
-    """Bring the ledger at ``url`` up to date and return its version; refused while another process writes to it."""
-    lock = WriterLock(url)
+    """Bring the ledger at ``url`` up to date and return its version; waits for its turn where others write."""
+    turn = Turn(url)
     engine = writer_engine(url)
     try:
-        migrate(engine)
-        return current(engine) or ""
+        with turn:
+            migrate(engine)
+            return current(engine) or ""
     finally:
         engine.dispose()
-        lock.release()
+        turn.close()

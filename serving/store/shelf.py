@@ -1,18 +1,53 @@
-"""Templates and campaigns: what may be claimed and what pays for it."""
+"""Templates and campaigns: what may be claimed and what pays for it.
+
+A version is never changed: an edit writes the next one, and coupons keep the version they were issued under. Access
+is state of the shelf and not of a version, so closing a template takes effect at once for every version.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, select, true, update
 
+from serving.coupons.catalogue import template_to_data
+from serving.coupons.kinds import GiftPack, Kind, LuckyDraw
 from serving.coupons.refusals import PASS, Refuse, Verdict
-from serving.coupons.template import Campaign, Template, template_from_data, template_to_data
+from serving.coupons.template import Campaign, Template
+from serving.store.cursor import Cursor, Slice
 from serving.store.rows import insert_new
 from serving.store.schema import campaigns, template_versions, templates
-from serving.store.unit import Transaction, canonical
+from serving.store.schema_shelf import template_facets
+from serving.store.scopes import OnShelf, automatic_for, claimable_at, for_cart, for_goods, index, on_shelf
+from serving.store.unit import Transaction
+from serving.store.versions import find_version, find_versions, write_version
+
+__all__ = [
+    "FACETS",
+    "OnShelf",
+    "add_campaign",
+    "add_template",
+    "automatic_for",
+    "claimable_at",
+    "edit_template",
+    "find_campaign",
+    "find_on_shelf",
+    "find_template",
+    "find_version",
+    "find_versions",
+    "for_cart",
+    "for_goods",
+    "list_campaigns",
+    "list_templates",
+    "list_versions",
+    "on_offer",
+    "set_access",
+]
+
+# By what lists of templates are filtered (F030).
+FACETS = ("kind", "class", "function", "stackable", "issue", "delivery", "place")
 
 
 def add_campaign(tx: Transaction, campaign: Campaign) -> Verdict:
@@ -24,28 +59,57 @@ def add_campaign(tx: Transaction, campaign: Campaign) -> Verdict:
 
 
 def add_template(tx: Transaction, template: Template) -> Verdict:
-    """Put the first version of a template on the shelf."""
-    if template.campaign_id is not None and find_campaign(tx.connection, template.campaign_id) is None:
-        return Refuse("campaign_unknown")
-    spec = template_to_data(template)
+    """Put the first version of a template on the shelf; what it is linked to must be there (F051)."""
+    linked = _linked(tx.connection, template)
+    if isinstance(linked, Refuse):
+        return linked
     row = {
         "template_id": template.template_id,
         "campaign_id": template.campaign_id,
         "version": template.version,
         "access": template.access,
-        "quantity": template.quantity,
+        "quantity": template.limits.quantity,
         "issued": 0,
         "created_at": tx.now,
         "n": 1,
     }
     if not insert_new(tx.connection, templates, row):
         return Refuse("template_exists")
-    tx.connection.execute(
-        insert(template_versions),
-        {"template_id": template.template_id, "version": template.version, "spec": canonical(spec)},
-    )
-    tx.append(f"template:{template.template_id}", 1, "template.created", {"spec": spec, "access": template.access})
+    write_version(tx.connection, template)
+    index(tx.connection, template)
+    data = {"spec": template_to_data(template), "access": template.access}
+    tx.append(f"template:{template.template_id}", 1, "template.created", data)
     return PASS
+
+
+def edit_template(tx: Transaction, template: Template, expected_version: int) -> Template | Refuse:
+    """Write the version after ``expected_version``; issued coupons keep theirs, and access stays as it is.
+
+    Refused as ``version_stale`` when somebody else has edited the template meanwhile, and as ``limits_changed`` when
+    the new quantity is less than what was issued. Returns the version written.
+    """
+    linked = _linked(tx.connection, template)
+    if isinstance(linked, Refuse):
+        return linked
+    quantity = template.limits.quantity
+    statement = (
+        update(templates)
+        .where(
+            templates.c.template_id == template.template_id,
+            templates.c.version == expected_version,
+            true() if quantity is None else templates.c.issued <= quantity,
+        )
+        .values(version=expected_version + 1, quantity=quantity, campaign_id=template.campaign_id, n=templates.c.n + 1)
+        .returning(templates.c.n, templates.c.access)
+    )
+    row = tx.connection.execute(statement).one_or_none()
+    if row is None:
+        return _not_edited(tx.connection, template.template_id, expected_version)
+    written = replace(template, version=expected_version + 1, access=row.access)
+    write_version(tx.connection, written)
+    index(tx.connection, written)
+    tx.append(f"template:{template.template_id}", row.n, "template.edited", {"spec": template_to_data(written)})
+    return written
 
 
 def set_access(tx: Transaction, template_id: str, access: str, reason: str) -> Verdict:
@@ -54,62 +118,96 @@ def set_access(tx: Transaction, template_id: str, access: str, reason: str) -> V
         update(templates)
         .where(templates.c.template_id == template_id)
         .values(access=access, n=templates.c.n + 1)
-        .returning(templates.c.n)
+        .returning(templates.c.n, templates.c.version)
     )
-    n = tx.connection.execute(statement).scalar_one_or_none()
-    if n is None:
+    row = tx.connection.execute(statement).one_or_none()
+    if row is None:
         return Refuse("template_unknown")
+    index(tx.connection, find_version(tx.connection, template_id, row.version).opened(access))
     data = {"template_id": template_id, "access": access, "reason": reason}
-    tx.append(f"template:{template_id}", n, "template.access", data)
+    tx.append(f"template:{template_id}", row.n, "template.access", data)
     return PASS
 
 
-def find_campaign(connection: Connection, campaign_id: str) -> Row[tuple[object, ...]] | None:
+def find_campaign(connection: Connection, campaign_id: str) -> Row[Any] | None:
     return connection.execute(select(campaigns).where(campaigns.c.campaign_id == campaign_id)).one_or_none()
 
 
-_CURRENT = (
-    select(templates.c.access, templates.c.issued, template_versions.c.spec)
-    .join(
-        template_versions,
-        (template_versions.c.template_id == templates.c.template_id)
-        & (template_versions.c.version == templates.c.version),
-    )
-    .order_by(templates.c.template_id)
-)
+_CURRENT = select(templates.c.template_id, templates.c.version, templates.c.access, templates.c.issued)
 
 
 def find_template(connection: Connection, template_id: str) -> Template | None:
     """The current version, with its access of now."""
-    row = connection.execute(_CURRENT.where(templates.c.template_id == template_id)).one_or_none()
-    return None if row is None else template_from_data(json.loads(row.spec), row.access)
+    found = find_on_shelf(connection, template_id)
+    return None if found is None else found.template
 
 
-def find_version(connection: Connection, template_id: str, version: int) -> Template:
-    """The version under which a coupon was issued; it is never deleted."""
-    spec = connection.execute(
-        select(template_versions.c.spec).where(
-            template_versions.c.template_id == template_id, template_versions.c.version == version
-        )
-    ).scalar_one()
-    return template_from_data(json.loads(spec))
+def find_on_shelf(connection: Connection, template_id: str) -> OnShelf | None:
+    """The current version with its access and its issued count."""
+    rows = connection.execute(_CURRENT.where(templates.c.template_id == template_id)).all()
+    return on_shelf(connection, rows)[0] if rows else None
 
 
 def on_offer(connection: Connection, campaign_id: str | None) -> Sequence[Template]:
     """Templates that a decision may give, of one campaign or of all, by id."""
-    query = _CURRENT.where(templates.c.access != "closed")
+    query = _CURRENT.where(templates.c.access != "closed").order_by(templates.c.template_id)
     if campaign_id is not None:
         query = query.where(templates.c.campaign_id == campaign_id)
-    rows = connection.execute(query).all()
-    return [template_from_data(json.loads(row.spec), row.access) for row in rows]
+    return [found.template for found in on_shelf(connection, connection.execute(query).all())]
 
 
-def list_templates(connection: Connection, after: str, limit: int) -> list[tuple[Template, int]]:
-    """Up to ``limit`` templates with their issued count, by id, after an id."""
-    rows = connection.execute(_CURRENT.where(templates.c.template_id > after).limit(limit)).all()
-    return [(template_from_data(json.loads(row.spec), row.access), row.issued) for row in rows]
+def list_templates(connection: Connection, cursor: Cursor, facets: Mapping[str, str] | None = None) -> Slice[OnShelf]:
+    """Templates by id, all or those that have every one of the ``facets`` (name of ``FACETS`` → value)."""
+    query = _CURRENT
+    for facet, value in (facets or {}).items():
+        having = select(template_facets.c.template_id).where(
+            template_facets.c.facet == facet, template_facets.c.value == value
+        )
+        query = query.where(templates.c.template_id.in_(having))
+    found = cursor.fetch(connection, query, templates.c.template_id)
+    return Slice(on_shelf(connection, found.rows), found.has_more)
 
 
-def list_campaigns(connection: Connection, after: str, limit: int) -> Sequence[Row[tuple[object, ...]]]:
-    query = select(campaigns).where(campaigns.c.campaign_id > after).order_by(campaigns.c.campaign_id).limit(limit)
-    return connection.execute(query).all()
+def list_versions(connection: Connection, template_id: str, below: int | None, limit: int) -> list[Template]:
+    """Up to ``limit`` versions of a template, the newest first, below a version number."""
+    query = select(template_versions.c.version).where(template_versions.c.template_id == template_id)
+    if below is not None:
+        query = query.where(template_versions.c.version < below)
+    numbers = connection.execute(query.order_by(template_versions.c.version.desc()).limit(limit)).scalars().all()
+    found = find_versions(connection, [(template_id, number) for number in numbers])
+    return [found[template_id, number] for number in numbers]
+
+
+def list_campaigns(connection: Connection, cursor: Cursor) -> Slice[Row[Any]]:
+    return cursor.fetch(connection, select(campaigns), campaigns.c.campaign_id)
+
+
+def _linked(connection: Connection, template: Template) -> Verdict:
+    """Whether the campaign and the templates that this one names exist."""
+    if template.campaign_id is not None and find_campaign(connection, template.campaign_id) is None:
+        return Refuse("campaign_unknown")
+    named = _named(template.kind)
+    if template.template_id in named:
+        return Refuse("template_unknown")
+    known = select(func.count()).select_from(templates).where(templates.c.template_id.in_(named))
+    if named and connection.execute(known).scalar_one() < len(named):
+        return Refuse("template_unknown")
+    return PASS
+
+
+def _named(kind: Kind) -> tuple[str, ...]:
+    """The templates whose coupons a pack or a draw gives."""
+    match kind:
+        case GiftPack():
+            return kind.templates
+        case LuckyDraw():
+            return tuple(prize.template_id for prize in kind.prizes)
+        case _:
+            return ()
+
+
+def _not_edited(connection: Connection, template_id: str, expected_version: int) -> Refuse:
+    row = connection.execute(select(templates.c.version).where(templates.c.template_id == template_id)).one_or_none()
+    if row is None:
+        return Refuse("template_unknown")
+    return Refuse("version_stale" if row.version != expected_version else "limits_changed")

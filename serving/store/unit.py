@@ -3,30 +3,34 @@
 A command is a function of a ``Transaction`` that returns an ``Answer`` or a ``Refuse``. A refusal undoes what the
 command wrote and keeps the key with the refusal, so that a replay is told the same. An exception undoes everything,
 the key too: the caller may try again. Keys are never pruned: a coupon can be refunded long after it was claimed.
+
+Any number of processes may write one ledger. On SQLite they take turns; on PostgreSQL the key row, written after the
+command's own rows, lets one of two twins through: the other is undone and gets the first one's answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import threading
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from serving.clock import Clock, Ids, utc_now
-from serving.coupons.refusals import Refuse
-from serving.store.engine import POSTGRES_WRITERS, WriterLock, is_sqlite, reader_engine, writer_engine
+from serving.coupons.refusals import PASS, Refuse, Verdict
+from serving.store.engine import POSTGRES_WRITERS, is_sqlite, reader_engine, require_durable, writer_engine
 from serving.store.faults import fault
 from serving.store.migrate import migrate
 from serving.store.rows import insert_new
 from serving.store.schema import events, outbox, requests
+from serving.store.turn import Turn
 
 T = TypeVar("T")
 
@@ -70,25 +74,53 @@ class Transaction:
         self.now = now
         self.ids = ids
         self.request = request
+        self._events: list[dict[str, Any]] = []
+        self._last: list[tuple[tuple[str, ...], Callable[[], Verdict]]] = []
 
     def append(self, stream: str, n: int, kind: str, data: dict[str, Any]) -> None:
-        """Write the ``n``-th event of a stream and its outbox row."""
-        event_id = self.ids("evt")
-        row = {
-            "event_id": event_id,
-            "stream": stream,
-            "n": n,
-            "kind": kind,
-            "at": self.now,
-            "actor": self.request.principal,
-            "request_key": self.request.key,
-            "data": canonical(data),
-        }
-        self.connection.execute(insert(events), row)
+        """Note the ``n``-th event of a stream; all events are written with their outbox rows when the command ends."""
+        self._events.append(
+            {
+                "event_id": self.ids("evt"),
+                "stream": stream,
+                "n": n,
+                "kind": kind,
+                "at": self.now,
+                "actor": self.request.principal,
+                "request_key": self.request.key,
+                "data": canonical(data),
+            }
+        )
+
+    def last(self, row: tuple[str, ...], step: Callable[[], Verdict]) -> None:
+        """Leave a write of a row that many commands want until just before the commit, so that it is locked shortly.
+
+        ``row`` names it (table, key): steps run in that order, so that two commands never wait for each other in a
+        ring. A step that refuses undoes the whole command.
+        """
+        self._last.append((row, step))
+
+    def write_events(self) -> None:
+        if not self._events:
+            return
+        self.connection.execute(_NEW_EVENT, self._events)
         fault("after_event")
-        self.connection.execute(insert(outbox), {"event_id": event_id, "kind": kind, "created_at": self.now})
+        self.connection.execute(
+            _NEW_MESSAGE,
+            [{"event_id": row["event_id"], "kind": row["kind"], "created_at": row["at"]} for row in self._events],
+        )
         fault("after_outbox")
 
+    def write_last(self) -> Verdict:
+        for _, step in sorted(self._last, key=lambda pair: pair[0]):
+            verdict = step()
+            if isinstance(verdict, Refuse):
+                return verdict
+        return PASS
+
+
+_NEW_EVENT = insert(events).inline()
+_NEW_MESSAGE = insert(outbox).inline()
 
 Command = Callable[[Transaction], Answer | Refuse]
 
@@ -100,28 +132,36 @@ class Store:
         self.url = url
         self.clock = clock
         self.ids = ids or Ids(clock)
-        self._lock = WriterLock(url)
+        self._writer = writer_engine(url)
+        self._turn = Turn(url)
         try:
-            self._writer = writer_engine(url)
-            migrate(self._writer)
-            self._reader = reader_engine(url)
+            with self._turn:
+                require_durable(self._writer)
+                migrate(self._writer)
         except BaseException:
-            self._lock.release()
+            self._writer.dispose()
+            self._turn.close()
             raise
-        sqlite = is_sqlite(url)
-        self._turn: Any = threading.Lock() if sqlite else nullcontext()
+        self._reader = reader_engine(url)
+        self._process = os.getpid()
         self._commits = 0
-        self._sqlite = sqlite
-        self._writers = ThreadPoolExecutor(1 if sqlite else POSTGRES_WRITERS, thread_name_prefix="ledger-writer")
+        self._sqlite = is_sqlite(url)
+        self._writers = ThreadPoolExecutor(1 if self._sqlite else POSTGRES_WRITERS, thread_name_prefix="ledger-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="ledger-reader")
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
-    def write(self, request: Request, command: Command) -> Answer:
-        """Run a command once per request key; raises ``KeyReusedError`` when the key names another request."""
+    def write(self, request: Request, command: Command, *, dry_run: bool = False) -> Answer:
+        """Run a command once per request key; raises ``KeyReusedError`` when the key names another request.
+
+        ``dry_run`` runs it as it would go now and keeps nothing of it; the key is neither looked up nor kept.
+        """
+        self._require_home()
+        once = self._rehearse if dry_run else self._once
         for attempt in range(RETRIES + 1):
             try:
-                return self._once(request, command)
+                with self._turn:
+                    return once(request, command)
             except StaleError:
                 if attempt == RETRIES:
                     raise
@@ -131,43 +171,40 @@ class Store:
                     raise
         raise AssertionError("unreachable")
 
-    async def run(self, request: Request, command: Command) -> Answer:
+    async def run(self, request: Request, command: Command, *, dry_run: bool = False) -> Answer:
         """``write`` in a worker thread; a caller who goes away does not stop a commit that has begun."""
-        loop = asyncio.get_running_loop()
-        return await asyncio.shield(loop.run_in_executor(self._writers, self.write, request, command))
+        self._require_home()
+        work = partial(self.write, request, command, dry_run=dry_run)
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writers, work))
 
     def _once(self, request: Request, command: Command) -> Answer:
-        with self._turn:
-            with self._writer.begin() as connection:
-                now = self.clock()
+        with self._writer.connect() as connection:
+            with connection.begin() as whole:
                 known = _known(connection, request)
                 if known is not None:
                     return known
-                # Taken first: on PostgreSQL a twin in another process waits here and is then replayed.
-                taken = insert_new(connection, requests, {**_row(request), "status": 0, "body": "", "created_at": now})
-                if not taken:
-                    raise StaleError(request.key)
-                fault("after_key")
-                answer = self._try(connection, Transaction(connection, now, self.ids, request), command)
-                connection.execute(
-                    requests.update()
-                    .where(requests.c.principal == request.principal, requests.c.key == request.key)
-                    .values(status=answer.status, body=canonical(answer.body))
-                )
-                fault("before_commit")
-            fault("after_commit")
-            self._committed()
-            return answer
-
-    @staticmethod
-    def _try(connection: Connection, transaction: Transaction, command: Command) -> Answer:
-        savepoint = connection.begin_nested()
-        outcome = command(transaction)
-        if isinstance(outcome, Refuse):
-            savepoint.rollback()
-            return refusal(outcome)
-        savepoint.commit()
+                transaction = Transaction(connection, self.clock(), self.ids, request)
+                outcome = _execute(transaction, command, keep=True)
+                if isinstance(outcome, Refuse):
+                    whole.rollback()
+                else:
+                    fault("before_commit")
+            if isinstance(outcome, Refuse):
+                fault("after_undo")
+                outcome = refusal(outcome)
+                with connection.begin():
+                    _keep_key(transaction, outcome)
+                    fault("before_commit")
+        fault("after_commit")
+        self._committed()
         return outcome
+
+    def _rehearse(self, request: Request, command: Command) -> Answer:
+        with self._writer.connect() as connection, connection.begin() as nothing:
+            outcome = _execute(Transaction(connection, self.clock(), self.ids, request), command, keep=False)
+            nothing.rollback()
+        answer = refusal(outcome) if isinstance(outcome, Refuse) else outcome
+        return Answer(answer.status, {**answer.body, "dry_run": True})
 
     @staticmethod
     def replayed(connection: Connection, request: Request) -> Answer | None:
@@ -178,10 +215,12 @@ class Store:
 
     def read(self, query: Callable[[Connection], T]) -> T:
         """Read committed rows for pages and lists; what decides is read inside a command."""
+        self._require_home()
         with self._reader.begin() as connection:
             return query(connection)
 
     async def fetch(self, query: Callable[[Connection], T]) -> T:
+        self._require_home()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read, query)
 
     # -- care --------------------------------------------------------------------------------------------------------
@@ -191,23 +230,59 @@ class Store:
         if self._sqlite and self._commits % CHECKPOINT_EVERY == 0:
             self._checkpoint("PASSIVE")
 
-    def _checkpoint(self, mode: str) -> None:
+    def _checkpoint(self, mode: str, *, wait: bool = True) -> None:
         raw = self._writer.raw_connection()  # a checkpoint cannot run inside a transaction
         try:
+            if not wait:
+                raw.cursor().execute("PRAGMA busy_timeout=0")
             raw.cursor().execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
         finally:
             raw.close()
 
+    def _require_home(self) -> None:
+        """A connection that two processes use corrupts what both read, and a forked child has no worker threads."""
+        if os.getpid() != self._process:
+            raise RuntimeError("this ledger was opened before a fork; open one in the child")
+
     def close(self) -> None:
-        """Finish what was begun, fold the log back and let another process write."""
+        """Finish what was begun and fold the log back, unless another process is still reading it."""
         self._writers.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         self._reader.dispose()
         if self._sqlite:
             with self._turn:
-                self._checkpoint("TRUNCATE")
+                self._checkpoint("TRUNCATE", wait=False)
         self._writer.dispose()
-        self._lock.release()
+        self._turn.close()
+
+
+def _execute(transaction: Transaction, command: Command, *, keep: bool) -> Answer | Refuse:
+    """The command, then its events, its key and what it left for last; a refusal of any of them is the outcome."""
+    outcome = command(transaction)
+    if isinstance(outcome, Refuse):
+        return outcome
+    transaction.write_events()
+    if keep:
+        _keep_key(transaction, outcome)
+    verdict = transaction.write_last()
+    return verdict if isinstance(verdict, Refuse) else outcome
+
+
+def _keep_key(transaction: Transaction, answer: Answer) -> None:
+    """On PostgreSQL a twin in another process waits here for the first one, and then starts again to be replayed."""
+    request = transaction.request
+    row = {
+        "principal": request.principal,
+        "key": request.key,
+        "route": request.route,
+        "fingerprint": request.fingerprint,
+        "status": answer.status,
+        "body": canonical(answer.body),
+        "created_at": transaction.now,
+    }
+    if not insert_new(transaction.connection, requests, row):
+        raise StaleError(request.key)
+    fault("after_key")
 
 
 def refusal(refuse: Refuse) -> Answer:
@@ -221,15 +296,6 @@ def refusal(refuse: Refuse) -> Answer:
 def canonical(data: Any) -> str:
     """JSON with sorted keys and no spare blanks: the bytes that are stored, fingerprinted and compared."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def _row(request: Request) -> dict[str, Any]:
-    return {
-        "principal": request.principal,
-        "key": request.key,
-        "route": request.route,
-        "fingerprint": request.fingerprint,
-    }
 
 
 _BY_KEY = select(requests.c.fingerprint, requests.c.status, requests.c.body).where(

@@ -158,7 +158,8 @@ class Shop:
 
     async def close(self) -> None:
         await self.http.aclose()
-        await self.app.state.issuer.scoring.close()
+        await self.app.state.sides.live.issuer.scoring.close()
+        await self.app.state.sides.close()
         self.store.close()
 
 

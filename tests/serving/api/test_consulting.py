@@ -92,7 +92,7 @@ async def test_a_twin_that_comes_while_scoring_is_asked_is_told_to_wait(small_sh
         asked.set()
         await go.wait()
 
-    small_shop.app.state.issuer.scoring.deadline_seconds = 30
+    small_shop.app.state.sides.live.issuer.scoring.deadline_seconds = 30
     small_shop.scoring.failing = slow
     body = {"user_id": "u1", "template_id": "flat_8"}
     first = asyncio.create_task(small_shop.post("issuance", "/v1/claims", body, "same"))

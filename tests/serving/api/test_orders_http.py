@@ -26,7 +26,7 @@ async def test_a_late_payment_is_honoured_while_the_coupon_is_free(shop: Any, sw
     held = (await hold(shop, await shop.coupon("u1"))).json()
     shop.clock.forward(minutes=31)
     if swept:
-        assert await sweep(shop.store, shop.app.state.redeemer) == 1
+        assert await sweep(shop.store, shop.app.state.sides.live.redeemer) == 1
     paid = await redeem(shop, held["hold_id"])
     assert paid.status_code == 201
     assert paid.json()["late"] is True

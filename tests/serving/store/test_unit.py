@@ -6,6 +6,8 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from serving.store import schema
 from serving.store.engine import durability, reader_engine
 from serving.store.faults import armed
 from serving.store.migrate import current, head, migrate, upgrade
+from serving.store.turn import Turn
 from serving.store.unit import Answer, KeyReusedError, Request, Store, Transaction
 from serving.store.verify import verify_ledger
 
@@ -117,6 +120,182 @@ async def test_a_cancelled_caller_does_not_cut_a_command_in_half(store: Store) -
     assert store.write(request, note).replayed, "the cancelled request had committed whole"
 
 
+def test_a_dry_run_answers_what_the_write_would_and_keeps_nothing(store: Store) -> None:
+    request = Request("p", "k", "r", "f")
+    dry = store.write(request, note, dry_run=True)
+    assert (dry.status, dry.body["dry_run"], dry.replayed) == (201, True, False)
+    refused = store.write(request, lambda _: Refuse("quantity_exhausted"), dry_run=True)
+    assert (refused.status, refused.body["code"], refused.body["dry_run"]) == (409, "quantity_exhausted", True)
+    assert [count(store, table) for table in (schema.requests, schema.events, schema.outbox)] == [0, 0, 0]
+
+    first = store.write(request, note)
+    assert "dry_run" not in first.body
+    assert not store.write(request, lambda _: Answer(200, {}), dry_run=True).replayed, "the key is not looked up"
+    assert store.write(request, note).replayed
+
+
+async def test_every_write_can_be_rehearsed_over_http(shop: Any) -> None:
+    await shop.template(quantity=1)
+    body = {"user_id": "u1", "template_id": "flat_8"}
+    headers = {"Authorization": f"Bearer {shop.keys['issuance']}"}
+    for _ in range(2):
+        dry = await shop.http.post("/v1/claims?dry_run=true", json=body, headers=headers)  # it needs no key
+        assert (dry.status_code, dry.json()["dry_run"], dry.json()["user_id"]) == (201, True, "u1")
+    assert (await shop.get("issuance", "/v1/users/u1/wallet")).json()["data"] == []
+
+    won = await shop.claim("u1")
+    assert won.status_code == 201
+    assert "dry_run" not in won.json()
+    over = await shop.post("issuance", "/v1/claims?dry_run=true", body)
+    assert (over.status_code, over.json()["code"], over.json()["dry_run"]) == (409, "quantity_exhausted", True)
+    assert (await shop.http.post("/v1/claims", json=body, headers=headers)).json()["code"] == "idempotency_key_missing"
+
+
+async def test_a_dry_run_under_a_used_key_is_neither_a_replay_nor_another_request(shop: Any) -> None:
+    await shop.template()
+    body = {"user_id": "u1", "template_id": "flat_8"}
+    first = await shop.post("issuance", "/v1/claims", body, "same")
+    dry = await shop.post("issuance", "/v1/claims?dry_run=true", {**body, "user_id": "u2"}, "same")
+    again = await shop.post("issuance", "/v1/claims", body, "same")
+    assert (dry.status_code, dry.json()["dry_run"]) == (201, True)
+    assert (again.content, again.headers["Idempotent-Replayed"]) == (first.content, "true")
+    assert verify_ledger(shop.settings.ledger_url).exact
+
+
+def test_what_is_left_for_last_runs_in_order_after_the_events_and_can_still_undo_everything(store: Store) -> None:
+    seen: list[str] = []
+
+    def command(tx: Transaction) -> Answer:
+        tx.last(("templates", "b"), lambda: seen.append("b"))
+        tx.last(("templates", "a"), lambda: seen.append("a"))
+        tx.last(("campaigns", "z"), lambda: seen.append(f"z after {events_of(tx)} event"))
+        return note(tx)
+
+    assert store.write(Request("p", "k", "r", "f"), command).status == 201
+    assert seen == ["z after 1 event", "a", "b"]
+
+    def refused(tx: Transaction) -> Answer:
+        tx.last(("templates", "a"), lambda: Refuse("quantity_exhausted"))
+        return note(tx)
+
+    assert store.write(Request("p", "k2", "r", "f"), refused).body["code"] == "quantity_exhausted"
+    assert store.write(Request("p", "k2", "r", "f"), note).replayed
+    assert count(store, schema.events) == count(store, schema.outbox) == 1
+
+
+def events_of(tx: Transaction) -> int:
+    return int(tx.connection.execute(select(func.count()).select_from(schema.events)).scalar_one())
+
+
+def test_a_key_that_a_twin_wrote_meanwhile_undoes_the_second_and_gives_it_the_first_answer(postgres_url: str) -> None:
+    """Two processes on PostgreSQL: both begin, one commits first."""
+    one, other = Store(postgres_url), Store(postgres_url)
+    request = Request("p", "k", "r", "f")
+    answers = []
+
+    def overtaken(tx: Transaction) -> Answer:
+        if not answers:
+            answers.append(other.write(request, note))
+        tx.append("note:second", 1, "note", {})
+        return Answer(201, {"number": "second"})
+
+    second = one.write(request, overtaken)
+    assert (second.replayed, second.body) == (True, answers[0].body)
+    assert count(one, schema.events) == count(one, schema.outbox) == count(one, schema.requests) == 1
+    for store in (one, other):
+        store.close()
+
+
+def test_two_stores_on_one_embedded_ledger_queue_and_none_starves(sqlite_url: str) -> None:
+    busy, patient = Store(sqlite_url), Store(sqlite_url)
+    stop_now = threading.Event()
+    done: list[int] = []
+
+    def hammer() -> None:
+        while not stop_now.is_set():
+            busy.write(Request("busy", f"k{len(done)}", "r", "f"), note_of_its_own("busy", len(done)))
+            done.append(1)
+
+    thread = threading.Thread(target=hammer)
+    thread.start()
+    while not done:
+        time.sleep(0.001)
+    before = len(done)
+    for number in range(50):
+        patient.write(Request("patient", f"k{number}", "r", "f"), note_of_its_own("patient", number))
+    between = len(done) - before
+    stop_now.set()
+    thread.join()
+    assert between <= 50 * 10, f"{between} turns of a busy writer passed by 50 of a waiting one"
+    for store in (busy, patient):
+        store.close()
+
+
+def note_of_its_own(who: str, number: int) -> Any:
+    def command(tx: Transaction) -> Answer:
+        tx.append(f"{who}:{number}", 1, "note", {})
+        return Answer(201, {})
+
+    return command
+
+
+def test_bringing_the_schema_up_to_date_waits_for_its_turn(sqlite_url: str) -> None:
+    upgrade(sqlite_url)
+    turn = Turn(sqlite_url)
+    found: list[str] = []
+    thread = threading.Thread(target=lambda: found.append(upgrade(sqlite_url)))
+    with turn:
+        thread.start()
+        thread.join(0.3)
+        assert found == []
+    thread.join(10)
+    assert found == [head()]
+    turn.close()
+
+
+def test_a_forked_child_neither_uses_the_ledger_nor_keeps_the_turn(tmp_path: Path) -> None:
+    script = FORKED.format(url=f"sqlite:///{tmp_path}/ledger.db")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, cwd=os.getcwd())
+    assert done.returncode == 0, done.stderr
+
+
+FORKED = """
+import os, signal, sys, time
+from serving.store.turn import Turn
+from serving.store.turn import Turn
+from serving.store.unit import Answer, Request, Store
+
+store = Store({url!r})
+child = os.fork()
+if child == 0:
+    try:
+        store.write(Request("p", "k", "r", "f"), lambda tx: Answer(201, {{}}))
+    except RuntimeError as error:
+        os._exit(7 if "fork" in str(error) else 1)
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+middle = os.fork()
+if middle == 0:  # dies with the turn in its hands while a child of its own lives on
+    turn = Turn({url!r})
+    turn.__enter__()
+    if os.fork() == 0:
+        time.sleep(2)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.waitpid(middle, 0)
+started = time.monotonic()
+assert store.write(Request("p", "k", "r", "f"), lambda tx: Answer(201, {{}})).status == 201
+assert time.monotonic() - started < 1.5
+store.close()
+"""
+
+
+def test_a_ledger_that_could_lose_what_it_acknowledged_is_not_opened(postgres_url: str) -> None:
+    with pytest.raises(InputError, match="synchronous_commit"):
+        Store(f"{postgres_url}&options=-csynchronous_commit%3Doff")
+
+
 KILLED = """
 import asyncio, os, sys
 sys.path.insert(0, {tests!r})
@@ -158,18 +337,6 @@ def test_a_process_killed_at_any_point_has_redeemed_wholly_or_not_at_all(tmp_pat
             assert keys == report.rows["redemptions"], point
             assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
         engine.dispose()
-
-
-def test_one_process_writes_to_an_embedded_ledger(sqlite_url: str) -> None:
-    first = Store(sqlite_url)
-    try:
-        with pytest.raises(InputError, match="no other writing process"):
-            Store(sqlite_url)
-        with pytest.raises(InputError, match="no other writing process"):
-            upgrade(sqlite_url)
-    finally:
-        first.close()
-    assert upgrade(sqlite_url) == head()
 
 
 def test_the_embedded_ledger_survives_power_loss_by_its_settings(sqlite_url: str) -> None:

@@ -1,0 +1,185 @@
+"""Several processes on one ledger, some of them killed in the middle: never one coupon too many, none lost."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.shop import Clock, Scoring, Shop
+from sqlalchemy import func, select
+
+from serving.store import schema
+from serving.store.engine import reader_engine
+from serving.store.verify import verify_ledger
+
+CROWD = Path(__file__).parent / "processes" / "crowd.py"
+KILLED = -signal.SIGKILL
+# Every named point of a claim; a refusal passes "after_undo" in place of those that write.
+POINTS = ("after_state", "after_event", "after_outbox", "after_key", "before_commit", "after_commit", "after_undo")
+LIMITS = {"quantity": 100, "per_user": 2, "per_user_day": 2}
+
+
+@dataclass
+class Ended:
+    """What a crowd did: how its workers ended, and every answer that one of them had, by key."""
+
+    codes: list[int]
+    answers: dict[str, list[dict[str, Any]]]
+
+    def first(self) -> dict[str, dict[str, Any]]:
+        return {key: found[0] for key, found in self.answers.items()}
+
+
+class Crowd:
+    """Runs plans of ``processes/crowd.py`` on one ledger."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self.home = home
+        self.url = url
+        self._numbers = itertools.count(1)
+
+    async def set_up(self, *, template: dict[str, Any], **campaign: Any) -> None:
+        shop = Shop(self.home, self.url, Clock(), Scoring())
+        await shop.campaign(liability_cents=90_000, **campaign)
+        await shop.template(**template)
+        await shop.close()
+
+    def run(self, *workers: dict[str, Any], timeout: float = 120) -> Ended:
+        number = next(self._numbers)
+        for place, worker in enumerate(workers):
+            worker["answers"] = str(self.home / f"answers-{number}-{place}.jsonl")
+        plan = self.home / f"plan-{number}.json"
+        plan.write_text(json.dumps({"home": str(self.home), "url": self.url, "workers": workers}))
+        done = subprocess.run([sys.executable, str(CROWD), str(plan)], capture_output=True, text=True, timeout=timeout)
+        assert done.returncode == 0, done.stderr
+        answers: dict[str, list[dict[str, Any]]] = {}
+        for worker in workers:
+            for line in Path(worker["answers"]).read_text().splitlines():
+                answer = json.loads(line)
+                answers.setdefault(answer["key"], []).append(answer)
+        codes = json.loads(done.stdout.splitlines()[-1])["codes"]
+        assert set(codes) <= {0, KILLED}, done.stderr
+        return Ended(codes, answers)
+
+    def require_exact(self) -> dict[str, int]:
+        """State is what the events say, and every event has its message; returns the rows of each table."""
+        report = verify_ledger(self.url)
+        assert report.exact, report.differences[:5]
+        engine = reader_engine(self.url)
+        with engine.connect() as connection:
+            sent, noted = (
+                connection.scalar(select(func.count()).select_from(table)) for table in (schema.outbox, schema.events)
+            )
+        engine.dispose()
+        assert sent == noted == report.events
+        return dict(report.rows)
+
+
+@pytest.fixture
+def crowd(tmp_path: Path, ledger_url: str) -> Crowd:
+    return Crowd(tmp_path, ledger_url)
+
+
+def claims(count: int, first: int = 0, per_user: int = 2) -> list[dict[str, Any]]:
+    """Requests of users who claim ``per_user`` times each, with their devices, addresses and IPs."""
+    return [
+        {
+            "role": "issuance",
+            "path": "/v1/claims",
+            "key": f"claim-{number}",
+            "body": {
+                "user_id": f"u{number // per_user}",
+                "template_id": "flat_8",
+                "device_id": f"d{number // per_user}",
+                "ip": f"10.0.{number // 200}.{number % 200}",
+                "address": f"{number // per_user} High Street",
+            },
+        }
+        for number in range(first, first + count)
+    ]
+
+
+def outcome(answer: dict[str, Any]) -> str:
+    return "won" if answer["status"] == 201 else str(answer["body"]["code"])
+
+
+def dealt(requests: list[Any], hands: int) -> list[list[Any]]:
+    """The requests in a fixed random order, dealt like cards."""
+    shuffled = random.Random(1).sample(requests, len(requests))
+    return [shuffled[hand::hands] for hand in range(hands)]
+
+
+async def test_a_thousand_claims_of_four_processes_on_a_hundred_coupons_give_a_hundred(crowd: Crowd) -> None:
+    await crowd.set_up(template=LIMITS)
+    ended = crowd.run(*({"requests": hand, "at_once": 32} for hand in dealt(claims(1000), 4)))
+    assert ended.codes == [0, 0, 0, 0]
+    assert Counter(outcome(answer) for answer in ended.first().values()) == {"won": 100, "quantity_exhausted": 900}
+    rows = crowd.require_exact()
+    assert rows["coupons"] == 100
+    hands = [sum(outcome(answer) == "won" for answer in _of(crowd, place)) for place in range(4)]
+    assert min(hands) > 0, f"a process was left waiting while others won: {hands}"
+
+
+def _of(crowd: Crowd, place: int) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (crowd.home / f"answers-1-{place}.jsonl").read_text().splitlines()]
+
+
+async def killed_in_the_middle(crowd: Crowd, count: int, seed: int) -> None:
+    """Claims of processes of which most are killed; then a survivor asks for everything again."""
+    await crowd.set_up(template=LIMITS)
+    chance = random.Random(seed)
+    hands = dealt(claims(count), len(POINTS) + 4)
+    workers: list[dict[str, Any]] = [{"requests": hand, "at_once": 8} for hand in hands]
+    for worker, point in zip(workers, POINTS, strict=False):
+        worker["fault"] = f"{point}:{chance.randint(1, 8)}"
+    undone = {**claims(1)[0], "key": "refused", "body": {"user_id": "u0", "template_id": "no_such"}}
+    undoing = workers[POINTS.index("after_undo")]
+    undoing.update(fault="after_undo:1", requests=[undone, *undoing["requests"]])
+    for worker in workers[len(POINTS) : len(POINTS) + 2]:
+        worker["kill_after"] = chance.uniform(0.05, 0.6)
+    ended = crowd.run(*workers)
+    assert ended.codes[: len(POINTS)] == [KILLED] * len(POINTS), "every point was reached"
+    assert ended.codes[-2:] == [0, 0]
+    acknowledged = ended.first()
+    assert len(acknowledged) < count, "some were killed before they had their answer"
+
+    again = crowd.run({"requests": dealt(claims(count), 1)[0], "at_once": 16})
+    final = again.first()
+    assert Counter(outcome(answer) for answer in final.values()) == {"won": 100, "quantity_exhausted": count - 100}
+    for key, answer in acknowledged.items():
+        assert (final[key]["status"], final[key]["body"]) == (answer["status"], answer["body"]), key
+        assert final[key]["replayed"]
+    assert crowd.require_exact()["coupons"] == 100
+
+
+async def test_processes_killed_at_every_point_lose_nothing_and_give_nothing_twice(crowd: Crowd) -> None:
+    await killed_in_the_middle(crowd, 400, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 8))
+async def test_a_thousand_claims_of_processes_killed_at_random_still_give_a_hundred(crowd: Crowd, seed: int) -> None:
+    await killed_in_the_middle(crowd, 1000, seed)
+
+
+async def test_two_processes_that_get_the_same_keys_give_one_answer_to_each(crowd: Crowd) -> None:
+    await crowd.set_up(template={"quantity": 40})
+    same = claims(60, per_user=1)
+    ended = crowd.run(*({"requests": same, "at_once": 12} for _ in range(2)))
+    assert ended.codes == [0, 0]
+    assert len(ended.answers) == 60
+    for key, found in ended.answers.items():
+        assert len(found) == 2, key
+        assert found[0]["body"] == found[1]["body"], key
+        assert sorted(answer["replayed"] for answer in found) == [False, True], key
+    assert Counter(outcome(answer) for answer in ended.first().values()) == {"won": 40, "quantity_exhausted": 20}
+    assert crowd.require_exact()["coupons"] == 40

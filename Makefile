@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check bench lock clean
+.PHONY: setup demo test check bench openapi docs lock clean
 
 setup: $(STAMP)
 
@@ -26,9 +26,17 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/fairdeal openapi --check
 
 bench: $(STAMP)
 	$(BIN)/fairdeal bench all --json
+
+# The committed contract of the HTTP APIs; ARGS=--breaking when callers have to follow.
+openapi: $(STAMP)
+	$(BIN)/fairdeal openapi $(ARGS)
+
+docs: openapi
+	$(BIN)/fairdeal requirements
 
 # Needs uv; versions and hashes only, never an index address.
 lock:

@@ -79,14 +79,10 @@ def give(
     tx: Transaction, template: Template, user_id: str, hashed: Hashed, zone: tzinfo, seed: bytes
 ) -> Candidate | Refuse:
     """Issue one, counted like any claim; a refusal leaves nothing counted."""
-    savepoint = tx.connection.begin_nested()
     shopper = shopper_of(tx.connection, user_id, hashed, tx.now)
-    coupon = issue(tx, Grant(template, user_id, shopper, hashed, AUTOMATIC), zone, seed)
-    if isinstance(coupon, Refuse):
-        savepoint.rollback()
-        return coupon
-    savepoint.commit()
-    return Candidate(coupon, template)
+    grant = Grant(template, user_id, shopper, hashed, AUTOMATIC)
+    coupon = tx.attempt(lambda: issue(tx, grant, zone, seed))
+    return coupon if isinstance(coupon, Refuse) else Candidate(coupon, template)
 
 
 def named(connection: Connection, coupon_ids: Sequence[str]) -> list[Template] | Refuse:

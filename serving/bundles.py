@@ -1,7 +1,7 @@
 """Give what a template gives: one coupon, every coupon of a pack together, or the one that a draw picks (F012, F020).
 
-A pack is all or nothing: the first part that is refused refuses the pack. Its parts are taken by template id, so that
-two packs with the same parts never wait for each other in a ring.
+A pack is all or nothing: the first part that is refused refuses the pack. Parts are taken by template id, so that two
+packs with the same parts never wait for each other in a ring.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from serving.coupons.draws import pick
 from serving.coupons.kinds import GiftPack, LuckyDraw
 from serving.coupons.refusals import Refuse
 from serving.coupons.template import Template
-from serving.issue import Grant, counted, draw_seed, issue
+from serving.issue import Grant, count, draw_seed, issue
 from serving.store.bundles import Bundle, add_bundle
-from serving.store.limits import Hashed, take_shared
+from serving.store.limits import Hashed
 from serving.store.notices import add_notice
 from serving.store.people import shopper_of
 from serving.store.shelf import find_template
@@ -54,9 +54,9 @@ def give(tx: Transaction, grant: Grant, zone: tzinfo, seed: bytes) -> Given | Re
     if not isinstance(template.kind, GiftPack | LuckyDraw):
         coupon = issue(tx, grant, zone, seed)
         return coupon if isinstance(coupon, Refuse) else Given(((coupon, template),))
-    allowed = counted(tx, grant, zone)
-    if isinstance(allowed, Refuse):
-        return allowed
+    counted = count(tx, grant, 0, zone)
+    if isinstance(counted, Refuse):
+        return counted
     bundle_id = tx.ids("bdl")
     parts = _parts(template.kind, draw_seed(seed, template.template_id), bundle_id)
     given = _give_parts(tx, grant, parts, bundle_id, zone, seed)
@@ -64,8 +64,7 @@ def give(tx: Transaction, grant: Grant, zone: tzinfo, seed: bytes) -> Given | Re
         return given
     _record(tx, grant, given)
     add_notice(tx, bundle_id, grant.user_id, to_look_at(grant.ask(tx.now, zone)))
-    shared = take_shared(tx, template, 0, zone)
-    return shared if isinstance(shared, Refuse) else given
+    return given
 
 
 def _parts(kind: GiftPack | LuckyDraw, seed: bytes, bundle_id: str) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Rewards: a coupon for a sign-in, a review, sharing, an invitation, a game, or a complete group (F020, F021, F063–F065)."""
+"""Coupons for what users do: sign in, review, share, invite, play, buy as a complete group (F020, F021, F063–F065)."""
 
 from __future__ import annotations
 
@@ -101,12 +101,9 @@ def _sign_in(issuer: Issuer, asked: Asked, deed: Deed, template_id: str) -> Comm
         body: dict[str, Any] = {"streak": streak, "days_left": left, "coupons": [], "fallback": asked.risk.fallback}
         if left:
             return Answer(200, {**body, "refused": refusal(Refuse("reward_not_yet", left, "days")).body})
-        attempt = tx.connection.begin_nested()
-        given = _reward(tx, issuer, asked, deed, template_id)
+        given: Given | Answer | Refuse = tx.attempt(lambda: _reward(tx, issuer, asked, deed, template_id))
         if isinstance(given, Refuse):
-            attempt.rollback()
             return Answer(200, {**body, "refused": refusal(given).body})
-        attempt.commit()
         if isinstance(given, Answer):
             return Answer(200, {**body, "refused": given.body})
         return Answer(201, {**body, **_answer(given, asked).body})

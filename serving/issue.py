@@ -1,7 +1,7 @@
 """Bring one coupon into being: every limit is counted in the same transaction, or nothing happened at all.
 
-The issuer, pushes, packs, draws, rewards, codes and automatic coupons all come through here. Rows that every claim of
-a template or a campaign shares are written last, so that others wait for them as short as can be.
+The issuer, pushes, packs, draws, rewards, codes and automatic coupons all come through here. What every claim of a
+template or a campaign shares is counted just before the commit, and may refuse the whole command even then.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from serving.coupons.coupon import Coupon, apply
 from serving.coupons.draws import face_cents
 from serving.coupons.events import Claimed
 from serving.coupons.kinds import prices
-from serving.coupons.refusals import Refuse, Verdict
+from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.coupons.template import Template
 from serving.store import coupons as repository
 from serving.store.decisions import take_coupon
@@ -66,7 +66,7 @@ def may_have(grant: Grant, now: datetime, zone: tzinfo) -> Verdict:
 
 
 def issue(tx: Transaction, grant: Grant, zone: tzinfo, seed: bytes) -> Coupon | Refuse:
-    """One coupon with every limit counted, or the refusal, after which the command has to end.
+    """One coupon with every limit counted, or the refusal, after which the command (or its attempt) has to end.
 
     ``seed`` is the installation's key: a random amount follows from it, the template and the coupon's id alone, so
     that anybody who has the key can draw it again (F017). Packs and draws are given by ``serving.bundles``.
@@ -74,29 +74,29 @@ def issue(tx: Transaction, grant: Grant, zone: tzinfo, seed: bytes) -> Coupon | 
     template = grant.template
     if not prices(template.kind):
         return Refuse("not_claimable")
-    allowed = counted(tx, grant, zone)
-    if isinstance(allowed, Refuse):
-        return allowed
-    coupon_id = tx.ids("cpn")
-    if grant.decision_id is not None and not take_coupon(tx, grant.decision_id, coupon_id):
-        return Refuse("decision_taken")
-    event = _claimed(grant, coupon_id, tx.now, zone, seed)
+    event = _claimed(grant, tx.ids("cpn"), tx.now, zone, seed)
     coupon = apply(None, event)
+    counted = count(tx, grant, coupon.live_cents, zone)
+    if isinstance(counted, Refuse):
+        return counted
+    if grant.decision_id is not None and not take_coupon(tx, grant.decision_id, coupon.coupon_id):
+        return Refuse("decision_taken")
     repository.write(tx, coupon, event)
-    add_notice(tx, coupon_id, grant.user_id, to_look_at(grant.ask(tx.now, zone)))
-    shared = take_shared(tx, template, coupon.live_cents, zone)
-    if isinstance(shared, Refuse):
-        return shared
-    return repository.move_money(tx, [(None, event, coupon)]) or coupon
+    add_notice(tx, coupon.coupon_id, grant.user_id, to_look_at(grant.ask(tx.now, zone)))
+    return coupon
 
 
-def counted(tx: Transaction, grant: Grant, zone: tzinfo) -> Verdict:
-    """The rules hold, the user's own limits are counted, and the shared ones looked at."""
+def count(tx: Transaction, grant: Grant, promised_cents: int, zone: tzinfo) -> Verdict:
+    """The rules hold, the user's own limits are counted, and the shared ones looked at and left for last."""
     verdict = may_have(grant, tx.now, zone)
+    if not isinstance(verdict, Refuse):
+        verdict = take_own(tx, grant.template, grant.user_id, grant.hashed, zone)
+    if not isinstance(verdict, Refuse):
+        verdict = still_there(tx, grant.template, promised_cents, zone)
     if isinstance(verdict, Refuse):
         return verdict
-    verdict = take_own(tx, grant.template, grant.user_id, grant.hashed, zone)
-    return verdict if isinstance(verdict, Refuse) else still_there(tx, grant.template, zone)
+    take_shared(tx, grant.template, promised_cents, zone)
+    return PASS
 
 
 def draw_seed(secret: bytes, template_id: str) -> bytes:

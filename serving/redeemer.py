@@ -136,21 +136,20 @@ class Redeemer:
         """Let time do to these coupons and holds what it does."""
 
         def command(tx: Transaction) -> Answer | Refuse:
+            found = [order for hold_id in sorted(hold_ids) if (order := order_store.find_order(tx.connection, hold_id))]
+            held = (coupon_id for order in found for coupon_id in order_store.coupon_ids(order))
+            coupons = repository.load_all(tx, {*coupon_ids, *held})
             changed = 0
-            for hold_id in sorted(hold_ids):
-                found = order_store.find_order(tx.connection, hold_id)
-                placed = order_store.lock(tx, found) if found is not None else None
-                events = orders.free(placed, tx.now) if placed is not None else ()
-                if placed is not None and events:
-                    over = [event for coupon in placed.coupons for event in orders.expired(coupon, tx.now)]
-                    outcome = order_store.record(tx, placed, (*events, *over))
-                    if isinstance(outcome, Refuse):
-                        return outcome
-                    changed += 1
-            for coupon in repository.load_all(tx, coupon_ids).values():
+            for order in found:
+                placed = order_store.place(tx, order.hold_id, coupons)
+                after = order_store.record(tx, placed, orders.free(placed, tx.now))
+                if isinstance(after, Refuse):
+                    return after
+                coupons.update({coupon.coupon_id: coupon for coupon in after.coupons})
+                changed += after.order.n != placed.order.n
+            for coupon in coupons.values():
                 ended = orders.expire(coupon, tx.now)
-                if ended and isinstance(refuse := repository.record_all(tx, coupon, ended), Refuse):
-                    return refuse
+                repository.record_all(tx, coupon, ended)
                 changed += bool(ended)
             return Answer(200, {"changed": changed})
 

@@ -26,8 +26,10 @@ app = typer.Typer(
 )
 ledger = typer.Typer(help="The ledger of coupons and cents.", no_args_is_help=True)
 audit = typer.Typer(help="The sealed log of who did what.", no_args_is_help=True)
+events = typer.Typer(help="What happened in the ledger, as webhooks tell it.", no_args_is_help=True)
 app.add_typer(ledger, name="ledger")
 app.add_typer(audit, name="audit")
+app.add_typer(events, name="events")
 
 
 class App(StrEnum):
@@ -196,6 +198,38 @@ def audit_verify(as_json: AsJson = False) -> None:
     from pipelines.cli.verify import verify_audit
 
     raise typer.Exit(verify_audit(as_json))
+
+
+@events.command("resend")
+def events_resend(
+    event_id: Annotated[str, typer.Argument(help="Id of the event, evt_…")],
+    endpoint: Annotated[str | None, typer.Option(help="One endpoint (whk_…); all when left out.")] = None,
+) -> None:
+    """Send an event to its webhooks once more; exit 1 when the coupon service refuses."""
+    from pipelines.cli.events import resend
+
+    raise typer.Exit(resend(event_id, endpoint))
+
+
+@app.command()
+def openapi(
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare: exit 1 when callers would break, 3 when stale.")
+    ] = False,
+    breaking: Annotated[bool, typer.Option("--breaking", help="Write although callers would break.")] = False,
+) -> None:
+    """Write docs/openapi, the committed contract of the HTTP APIs."""
+    from pipelines.cli.openapi import check_openapi, write_openapi
+
+    raise typer.Exit(check_openapi() if check else write_openapi(breaking))
+
+
+@app.command()
+def requirements() -> None:
+    """Write docs/requirements.md: which test shows which requirement."""
+    from pipelines.cli.requirements import write_requirements
+
+    raise typer.Exit(write_requirements())
 
 
 @app.command()

@@ -8,6 +8,7 @@ exceeds its capacity: what a full line cannot take is shared among the others by
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import ge
 
 from serving.coupons.money import InvalidError
 
@@ -24,6 +25,29 @@ def apportion(total: int, weights: Sequence[int], capacities: Sequence[int]) -> 
     """
     if not 0 <= total <= sum(capacities):
         raise InvalidError("total", total, f"from 0 to the sum of the capacities ({sum(capacities)})")
+    if total:
+        shares = _in_one_round(total, weights, capacities)
+        if shares is not None:
+            return tuple(shares)
+    return _in_rounds(total, weights, capacities)
+
+
+def _in_one_round(total: int, weights: Sequence[int], capacities: Sequence[int]) -> list[int] | None:
+    """The shares when no line is filled, which is nearly always and several times as fast; otherwise None."""
+    whole = sum(weights)
+    if not whole:
+        return None
+    shares = [total * weight // whole for weight in weights]
+    if any(map(ge, shares, capacities)):
+        return None
+    rest = total - sum(shares)
+    if rest:
+        for i in _first_to_round_up([total * weight % whole for weight in weights], weights)[:rest]:
+            shares[i] += 1
+    return shares
+
+
+def _in_rounds(total: int, weights: Sequence[int], capacities: Sequence[int]) -> tuple[int, ...]:
     shares = [0] * len(weights)
     active = [i for i, capacity in enumerate(capacities) if capacity > 0]
     left = total
@@ -46,11 +70,17 @@ def apportion(total: int, weights: Sequence[int], capacities: Sequence[int]) -> 
             shares[i] = quota
         rest = left - sum(quotas)
         if rest:
-            remainders = [left * part % whole for part in parts]
-            # Two stable sorts by plain numbers are several times faster than one sort by tuples.
-            order = sorted(range(len(parts)), key=parts.__getitem__, reverse=True)
-            order.sort(key=remainders.__getitem__, reverse=True)
-            for place in order[:rest]:
+            for place in _first_to_round_up([left * part % whole for part in parts], parts)[:rest]:
                 shares[weighed[place]] += 1
         left = 0
     return tuple(shares)
+
+
+def _first_to_round_up(remainders: Sequence[int], weights: Sequence[int]) -> list[int]:
+    """Places by larger remainder, then larger weight, then position.
+
+    Two stable sorts by plain numbers are several times as fast as one sort by tuples.
+    """
+    order = sorted(range(len(weights)), key=weights.__getitem__, reverse=True)
+    order.sort(key=remainders.__getitem__, reverse=True)
+    return order

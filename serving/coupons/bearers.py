@@ -25,9 +25,10 @@ def split_bearers(share_cents: int, bearers: Bearers, line: Line) -> Borne:
     percents = (100 - merchant - supplier, merchant, supplier)
     parts = [share_cents * percent // 100 for percent in percents]
     rest = share_cents - sum(parts)
-    order = sorted(range(3), key=lambda i: (-(share_cents * percents[i] % 100), -percents[i], i))
-    for i in order[:rest]:
-        parts[i] += 1
+    if rest:
+        order = sorted(range(3), key=lambda i: (-(share_cents * percents[i] % 100), -percents[i], i))
+        for i in order[:rest]:
+            parts[i] += 1
     return parts[0], parts[1], parts[2]
 
 

@@ -147,10 +147,10 @@ def price_set(chosen: Sequence[Candidate], user_id: str, cart: Cart, now: dateti
     together = rates.stacking.check([candidate.template for candidate in chosen])
     if isinstance(together, Refuse):
         return together
-    ranked = sorted(pieces, key=_piece_rank)
-    found = table.order(ranked)
+    found = table.order(pieces)
     if found is None:
         return table.stuck(pieces)
+    ranked = sorted(pieces, key=_piece_rank)
     return table.receipt([ranked[n] for n in found.path])
 
 
@@ -200,25 +200,30 @@ class _Table:
         return found if isinstance(found, Refuse) else self._paid(*found)
 
     def order(self, pieces: Sequence[Piece]) -> Found | None:
-        """The order of all these coupons that saves most; None when no order lets all of them apply."""
-        if not pieces:
-            return Found((), 0, 0, 0)
-        found = Search(pieces, self.opening, self.rates.stacking, self.rates.search_nodes, every=True).run()
+        """The order of all these coupons that saves most; None when no order lets all of them apply.
+
+        For up to five coupons the budget of nodes suffices for every order.
+        """
+        nodes = max(self.rates.search_nodes, NODES)
+        found = Search(sorted(pieces, key=_piece_rank), self.opening, self.rates.stacking, nodes, every=True).run()
         return found if len(found.path) == len(pieces) else None
 
     def best(self, usable: Sequence[tuple[Piece, Usable]]) -> Best:
         pieces = [piece for piece, _ in usable]
         found = Search(pieces, self.opening, self.rates.stacking, self.rates.search_nodes).run()
-        if not found.path:
-            return Best(None, 0, found.bound_cents, found.exact, found.nodes)
-        # The order is looked for again among the chosen ones alone, exactly as ``price_set`` will do it.
-        chosen = [pieces[n] for n in sorted(found.path)]
-        ordered = self.order(chosen)
-        path = [chosen[n] for n in ordered.path] if ordered is not None else []
-        receipt = self.receipt(path)
-        saving = receipt.coupon_cents
+        # The order is looked for again among the chosen ones alone, exactly as ``price_set`` does it. That may fall
+        # short only where more than five coupons meet; then no less than the simple choices is answered.
+        sets = [found.path, found.greedy, *([n] for n in range(len(pieces)))]
+        saving, path = 0, list[Piece]()
+        for one in sets:
+            chosen = [pieces[n] for n in sorted(one)]
+            ordered = self.order(chosen)
+            if ordered is not None and ordered.saving_cents > saving:
+                saving, path = ordered.saving_cents, [chosen[n] for n in ordered.path]
+            if saving >= found.saving_cents:
+                break
         bound = max(found.bound_cents, saving)
-        return Best(receipt, saving, bound, bound == saving, found.nodes + (ordered.nodes if ordered else 0))
+        return Best(self.receipt(path) if path else None, saving, bound, bound == saving, found.nodes)
 
     def stuck(self, pieces: Sequence[Piece]) -> Refuse:
         """The refusal of the first coupon, in the order given, that has nothing to take after those before it."""

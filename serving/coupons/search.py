@@ -10,7 +10,9 @@ Exact branch and bound over sequences. A node is a sequence applied so far with 
 * **Budget.** The number of applied coupons is limited, not the time: the same question has the same answer on every
   machine. Where the budget ends the search, ``bound_cents`` still bounds the best from above.
 
-Of equal savings the one with fewer coupons wins, then the one whose coupons end first, then the smaller ids.
+Of equal savings the one with fewer coupons wins, then the one whose coupons end first, then the smaller ids. All of
+this is one number, the score: cents in its upper bits, then the coupons that were not needed, then a bit per coupon,
+the higher the earlier it ends. So scores add up over a sequence, and the bound settles ties like cents.
 """
 
 from __future__ import annotations
@@ -30,27 +32,24 @@ NODES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``path`` are indices of the pieces in the order applied; ``exact`` says that nothing better exists."""
+    """``path`` are indices of the pieces in the order applied, ``greedy`` those of one pass."""
 
     path: tuple[int, ...]
+    greedy: tuple[int, ...]
     saving_cents: int
     bound_cents: int
     nodes: int
 
-    @property
-    def exact(self) -> bool:
-        return self.bound_cents == self.saving_cents
-
 
 @dataclass(slots=True, eq=False)
 class _Node:
-    """What is left after a path; ``offers`` are fresh, ``caps`` bound what a coupon takes here or below."""
+    """What is left after a path with its ``score``; ``caps`` bound the score that a coupon adds here or below."""
 
     path: tuple[int, ...]
     used: int
     left: tuple[int, ...]
     freight: int
-    saved: int
+    score: int
     looks: dict[Coverage, Look]
     offers: dict[int, Offer]
     caps: dict[int, int]
@@ -68,20 +67,30 @@ class Search:
         self.guarded = any(opening.guards)
         self.nodes = 0
         self.best: tuple[int, ...] = ()
-        self.best_cents = -1 if every else 0
-        self.best_key: tuple[int, ...] = ()
-        self.open_cents = 0
+        self.greedy: tuple[int, ...] = ()
+        count = len(pieces)
+        self.shift = count + 8  # room for a bit per coupon and for a count of coupons
+        self.ranks = [(1 << (count - 1 - n)) - (1 << (count + 1)) for n in range(count)]
+        self.best_score = -1 << self.shift if every else 0
+        self.open_score = self.best_score
         self.freight_bit = 1 << len(opening.before)
         self._root()
         self._relations(stacking)
 
     def run(self) -> Found:
         root = self.root
-        self._note(root)
+        self._note((), 0)
         self._greedy(root)
-        if len(root.caps) == len(self.pieces) or not self.every:
+        if self.pieces:
             self._dive(root, 0)
-        return Found(self.best, self.best_cents, max(self.best_cents, self.open_cents), self.nodes)
+        bound = max(self.best_score, self.open_score)
+        return Found(self.best, self.greedy, self._cents(self.best_score), self._cents(bound), self.nodes)
+
+    def _cents(self, score: int) -> int:
+        return max(0, (score + (1 << self.shift - 1)) >> self.shift)
+
+    def _score(self, n: int, cents: int) -> int:
+        return (cents << self.shift) + self.ranks[n]
 
     def _root(self) -> None:
         opening = self.opening
@@ -92,8 +101,7 @@ class Search:
             floor + (amount - floor) // 2 for amount, floor in zip(opening.before, opening.floors, strict=True)
         )
         self.sensitive: list[float] = []
-        self.reads: list[int] = []
-        self.writes: list[int] = []
+        self.touches: list[int] = []
         looks: dict[Coverage, Look] = {}
         for n, piece in enumerate(self.pieces):
             self._refresh(self.root, n)
@@ -106,35 +114,29 @@ class Search:
             self.sensitive.append(1 - cents / found.cents if found is not None and found.cents else 0.0)
             only_freight = found is not None and not found.goods and not piece.on_left and self.steady[n]
             touches = self.freight_bit if found is None or found.freight else 0
-            self.writes.append(touches if only_freight else touches | coverage.mask)
-            self.reads.append(touches if only_freight else touches | coverage.mask)
+            self.touches.append(touches if only_freight else touches | coverage.mask)
 
     def _relations(self, stacking: Stacking) -> None:
         """Who may meet whom, who commutes with whom, and who is the same as the coupon before it."""
         pieces = self.pieces
-        self.meets: list[int] = []
-        self.commutes: list[int] = []
+        alike: dict[tuple[str, str, bool], list[int]] = {}
+        for n, piece in enumerate(pieces):
+            alike.setdefault((piece.kind.TAG, piece.template.owner, piece.template.stackable), []).append(n)
+        masks = [(pieces[same[0]].template, sum(1 << n for n in same)) for same in alike.values()]
+        self.meets = [0] * len(pieces)
+        for same in alike.values():
+            one = pieces[same[0]].template
+            meets = sum(mask for other, mask in masks if self.every or stacking.pair(one, other) == PASS)
+            for n in same:
+                self.meets[n] = meets & ~(1 << n)
+        touches = list(zip(self.touches, (1 << n for n in range(len(pieces))), strict=True))
+        self.commutes = [sum([bit for other, bit in touches if not mine & other]) for mine in self.touches]
         self.twin: list[int] = []
-        answers: dict[tuple[str, str, str, str, bool], bool] = {}
         latest: dict[tuple[str, int, int], int] = {}
-        for a, one in enumerate(pieces):
-            meets = commutes = 0
-            for b, other in enumerate(pieces):
-                if a == b:
-                    continue
-                mine, theirs = one.template, other.template
-                key = (mine.kind.TAG, theirs.kind.TAG, mine.owner, theirs.owner, mine.stackable and theirs.stackable)
-                if key not in answers:
-                    answers[key] = stacking.pair(mine, theirs) == PASS
-                if answers[key] or self.every:
-                    meets |= 1 << b
-                if not self.writes[a] & self.reads[b] and not self.writes[b] & self.reads[a]:
-                    commutes |= 1 << b
-            self.meets.append(meets)
-            self.commutes.append(commutes)
-            same = (one.template.template_id, one.template.version, one.face_cents)
-            self.twin.append(-1 if self.every else latest.get(same, -1))
-            latest[same] = a
+        for n, piece in enumerate(pieces):
+            equal = (piece.template.template_id, piece.template.version, piece.face_cents)
+            self.twin.append(-1 if self.every else latest.get(equal, -1))
+            latest[equal] = n
         groups: dict[str, int] = {}
         # Coupons of a negative group exclude each other: at most one of them is used.
         self.group: list[int] = []
@@ -153,14 +155,16 @@ class Search:
         usable = found if isinstance(found, Offer) else None
         if usable is not None:
             node.offers[n] = usable
+        cents = usable.cents if usable is not None else 0
         if not self.steady[n]:
-            node.caps[n] = min(piece.kind.most_cents, look[3] + node.freight)
-        elif usable is not None and (usable.cents or self.every):
-            node.caps[n] = usable.cents
+            cents = min(piece.kind.most_cents, look[3] + node.freight)
+        if cents or (self.every and usable is not None):
+            node.caps[n] = self._score(n, cents)
 
     def _greedy(self, node: _Node) -> None:
         """One pass: always the coupon that takes most now. The search never ends below it."""
         while node.offers and len(node.path) < self.most:
+            self.greedy = node.path
             for n in sorted(node.offers, key=lambda n: (-node.offers[n].cents, n)):
                 after = self._apply(node, n)
                 if after is not None:
@@ -169,16 +173,12 @@ class Search:
                 return
             self._freshen(node, after, list(after.caps))
             node = after
-            self._note(node)
+            self._note(node.path, node.score)
+        self.greedy = node.path
 
-    def _note(self, node: _Node) -> None:
-        if self.every and len(node.path) < self.most:
-            return
-        if node.saved < self.best_cents:
-            return
-        key = tuple(sorted(node.path))
-        if node.saved > self.best_cents or (not self.every and (len(key), key) < (len(self.best_key), self.best_key)):
-            self.best, self.best_cents, self.best_key = node.path, node.saved, key
+    def _note(self, path: tuple[int, ...], score: int) -> None:
+        if score > self.best_score and (not self.every or len(path) == self.most):
+            self.best, self.best_score = path, score
 
     def _apply(self, node: _Node, n: int) -> _Node | None:
         """The node after coupon ``n``; None when it would take a guarded line below its guard."""
@@ -198,8 +198,8 @@ class Search:
             left = tuple(after)
         meets = self.meets[n]
         caps = {other: cap for other, cap in node.caps.items() if meets >> other & 1}
-        freight, saved = node.freight - found.freight, node.saved + found.cents
-        return _Node((*node.path, n), node.used | 1 << n, left, freight, saved, {}, {}, caps, self.writes[n])
+        freight, score = node.freight - found.freight, node.score + self._score(n, found.cents)
+        return _Node((*node.path, n), node.used | 1 << n, left, freight, score, {}, {}, caps, self.touches[n])
 
     def _freshen(self, parent: _Node, node: _Node, wanted: Sequence[int]) -> None:
         """Ask the ``wanted`` coupons again; those whose lines the last coupon did not touch take what they took."""
@@ -207,7 +207,7 @@ class Search:
         if not node.looks:
             node.looks = {c: look for c, look in parent.looks.items() if not c.mask & touched}
         for n in wanted:
-            if not self.reads[n] & touched:
+            if not self.touches[n] & touched:
                 if n in parent.offers:
                     node.offers[n] = parent.offers[n]
                 continue
@@ -215,33 +215,27 @@ class Search:
             self._refresh(node, n)
 
     def _bounds(self, node: _Node) -> dict[int, int]:
-        """For every coupon that may come: the most that any completion with it saves."""
+        """For every coupon that may come: the largest score of any completion with it."""
         slots = self.most - len(node.path)
         caps, group = node.caps, self.group
         most: dict[int, int] = {}
         for n, cap in caps.items():
-            if cap > most.get(group[n], -1):
+            if cap > most.get(group[n], 0) or self.every:
                 most[group[n]] = cap
         ranked = sorted(most.values(), reverse=True)
-        whole = node.saved + sum(ranked[:slots])
-        without = node.saved + sum(ranked[: slots - 1])
+        whole = node.score + sum(ranked[:slots])
+        without = node.score + sum(ranked[: slots - 1])
         last = ranked[slots - 1] if len(ranked) >= slots else 0
-        limit = self.most_cents
+        # Nothing takes more than all; of that, the fewest coupons would be those so far and this one.
+        limit = node.score + ((self.most_cents - self._cents(node.score)) << self.shift)
         found: dict[int, int] = {}
         for n, cap in caps.items():
             top = most[group[n]]
             bound = whole - top + cap if top >= last else without + cap
-            found[n] = bound if bound < limit else limit
+            found[n] = min(bound, limit + self.ranks[n])
         return found
 
-    def _hopeless(self, bound: int, node: _Node) -> bool:
-        if bound != self.best_cents:
-            return bound < self.best_cents
-        return self.every or len(node.path) >= len(self.best)
-
     def _dive(self, node: _Node, sleep: int, parent: _Node | None = None) -> None:
-        if len(node.path) == self.most or not node.caps:
-            return
         if not self._thin(node):
             return
         if parent is not None:
@@ -249,38 +243,37 @@ class Search:
             if not self._thin(node):
                 return
         bounds = self._bounds(node)
+        last = len(node.path) + 1 == self.most
         done = 0
-        for n in sorted(node.offers, key=lambda n: (-bounds.get(n, -1), -self.sensitive[n], n)):
+        for n in sorted(node.offers, key=lambda n: (-bounds.get(n, 0), -self.sensitive[n], n)):
             if n not in bounds or sleep >> n & 1 or (self.twin[n] >= 0 and not node.used >> self.twin[n] & 1):
                 continue
-            bound = bounds[n]
-            if self._hopeless(bound, node) or self._loses_tie(bound, node, n):
+            if bounds[n] <= self.best_score:
                 continue
             if self.nodes >= self.budget:
-                self.open_cents = max(self.open_cents, bound)
+                self.open_score = max(self.open_score, bounds[n])
                 continue
-            after = self._apply(node, n)
-            if after is not None:
-                self._note(after)
-                self._dive(after, (sleep | done) & self.commutes[n], node)
+            if not self.guarded:  # then what is left need not be known to know the score
+                self._note((*node.path, n), node.score + self._score(n, node.offers[n].cents))
+            if self.guarded or (not last and bounds[n] > self.best_score):
+                after = self._apply(node, n)
+                if after is not None:
+                    self._note(after.path, after.score)
+                    if not last:
+                        self._dive(after, (sleep | done) & self.commutes[n], node)
             done |= 1 << n
 
     def _thin(self, node: _Node) -> bool:
         """Drop the coupons that no better completion uses; False when nothing better is left below this node."""
-        bounds = self._bounds(node)
-        hopeless = [n for n, bound in bounds.items() if self._hopeless(bound, node)]
+        if self.every and len(node.caps) + len(node.path) < self.most:
+            return False
+        hopeless = [n for n, bound in self._bounds(node).items() if bound <= self.best_score]
         if hopeless and self.every:
             return False
         for n in hopeless:
             del node.caps[n]
             node.offers.pop(n, None)
-        return bool(node.caps) and (not self.every or len(node.caps) + len(node.path) == self.most)
-
-    def _loses_tie(self, bound: int, node: _Node, n: int) -> bool:
-        """Could it at most be equal, and would it then lose by the coupons used?"""
-        if bound != self.best_cents or len(node.path) + 1 < len(self.best):
-            return False
-        return node.saved + node.offers[n].cents < bound or tuple(sorted((*node.path, n))) >= self.best_key
+        return bool(node.caps)
 
 
 def _steady(piece: Piece) -> bool:

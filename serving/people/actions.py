@@ -31,20 +31,24 @@ LEAST = timedelta(minutes=5)
 def take_action(user_id: str, action: str, reason: str, note: str, hold_id: str | None) -> Command:
     """Do something to an account: ``revoke`` recovers its unused coupons, ``cancel_order`` frees an unpaid order."""
 
-    def command(tx: Transaction) -> Answer | Refuse:
-        taken: Sequence[str] = ()
-        if action == "revoke":
-            taken = revoke_unused(tx, user_id, reason)
-        elif action == "cancel_order":
-            refuse = _cancel(tx, user_id, hold_id or "")
-            if refuse is not None:
-                return refuse
-        made = AccountAction(tx.ids("act"), user_id, action, reason, note, tx.request.principal, tuple(taken), hold_id)
-        tx.connection.execute(insert(account_actions), action_row(made, tx.now))
-        tx.append(f"action:{made.action_id}", 1, TAKEN, action_to_data(made))
-        return Answer(201, _view(_find(tx, made.action_id)))
+    return lambda tx: act(tx, user_id, action, reason, note, hold_id)
 
-    return command
+
+def act(
+    tx: Transaction, user_id: str, action: str, reason: str, note: str = "", hold_id: str | None = None
+) -> Answer | Refuse:
+    """``take_action`` inside a command, for a case whose verdict acts on many accounts."""
+    taken: Sequence[str] = ()
+    if action == "revoke":
+        taken = revoke_unused(tx, user_id, reason)
+    elif action == "cancel_order":
+        refuse = _cancel(tx, user_id, hold_id or "")
+        if refuse is not None:
+            return refuse
+    made = AccountAction(tx.ids("act"), user_id, action, reason, note, tx.request.principal, tuple(taken), hold_id)
+    tx.connection.execute(insert(account_actions), action_row(made, tx.now))
+    tx.append(f"action:{made.action_id}", 1, TAKEN, action_to_data(made))
+    return Answer(201, _view(_find(tx, made.action_id)))
 
 
 def undo_action(action_id: str, reason: str) -> Command:

@@ -12,6 +12,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from features.errors import InputError
 from serving.coupons.refusals import Refuse
+from serving.people.actions import act
 from serving.review.case import (
     ACTIONS,
     DECIDED,
@@ -109,6 +110,10 @@ def decide(case_id: str, verdict: str, action: str, reviewer: str, note: str = "
             "at": tx.now.isoformat(),
         }
         decided = _write(tx, case, JUDGED, data)
+        if action == "revoke":
+            # The standing of a flag withholds what is to come; what was given is taken back here, and can be undone.
+            for user_id in case.users:
+                act(tx, user_id, "revoke", f"case:{case_id}", note)
         return Answer(200, {"case_id": case_id, "state": decided.state, "verdict": verdict, "action": action})
 
     return command

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, select, update
@@ -16,7 +17,7 @@ from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, select
 from serving.coupons.coupon import HELD, UNUSED, Coupon, Lock, apply
 from serving.coupons.effects import Effect, effect
 from serving.coupons.events import Claimed, CouponEvent, event_to_data
-from serving.coupons.refusals import Refuse
+from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.coupons.template import Template
 from serving.store.faults import fault
 from serving.store.limits import add_committed, add_live
@@ -88,45 +89,40 @@ def due(connection: Connection, now: datetime, limit: int) -> Sequence[str]:
     return connection.execute(over).scalars().all()
 
 
-def record_all(tx: Transaction, coupon: Coupon, events: Iterable[CouponEvent]) -> Coupon | Refuse:
-    """Record events of one coupon; the first refusal ends it (and the command, which is then undone)."""
+def record_all(tx: Transaction, coupon: Coupon, events: Iterable[CouponEvent]) -> Coupon:
+    """Record events of one coupon, one after the other."""
     for event in events:
-        outcome = record(tx, coupon, event)
-        if isinstance(outcome, Refuse):
-            return outcome
-        coupon = outcome
+        coupon = record(tx, coupon, event)
     return coupon
 
 
-def record(tx: Transaction, before: Coupon | None, event: CouponEvent) -> Coupon | Refuse:
-    """Write what ``event`` does; refused when the campaign's money does not allow it."""
+def record(tx: Transaction, before: Coupon | None, event: CouponEvent) -> Coupon:
+    """Write what ``event`` does; the command is refused at its end when the campaign's money does not allow it."""
     after = apply(before, event)
-    refuse = move_money(tx, [(before, event, after)])
-    if refuse is not None:
-        return refuse
     write(tx, after, event)
+    move_money(tx, [(before, event, after)])
     return after
 
 
-def move_money(tx: Transaction, steps: Iterable[Step]) -> Refuse | None:
-    """Move the budget and the liability of every campaign concerned, in the order of their ids."""
+def move_money(tx: Transaction, steps: Iterable[Step]) -> None:
+    """Move the budget and the liability of every campaign concerned, as the last things that the command does."""
     moved: dict[str, Effect] = {}
     for before, event, after in steps:
         if after.campaign_id is not None:
             had, more = moved.get(after.campaign_id, Effect()), effect(before, event, after)
             capped = had.capped_live or more.capped_live
             moved[after.campaign_id] = Effect(had.committed + more.committed, had.live + more.live, capped)
-    for campaign_id in sorted(moved):
-        change = moved[campaign_id]
-        if change.committed:
-            verdict = add_committed(tx, campaign_id, change.committed)
-            if isinstance(verdict, Refuse):
-                return verdict
-        if change.live:
-            verdict = add_live(tx, campaign_id, change.live, capped=change.capped_live)
-            if isinstance(verdict, Refuse):
-                return verdict
-    return None
+    for campaign_id, change in moved.items():
+        if change.committed or change.live:
+            tx.last(("campaigns", campaign_id), partial(_move, tx, campaign_id, change))
+
+
+def _move(tx: Transaction, campaign_id: str, change: Effect) -> Verdict:
+    if change.committed:
+        verdict = add_committed(tx, campaign_id, change.committed)
+        if isinstance(verdict, Refuse):
+            return verdict
+    return add_live(tx, campaign_id, change.live, capped=change.capped_live) if change.live else PASS
 
 
 def write(tx: Transaction, after: Coupon, event: CouponEvent) -> None:

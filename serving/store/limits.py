@@ -1,8 +1,8 @@
 """Limits as conditional writes: each adds where the limit still holds, and the row count says whether it did.
 
-A claim takes rows of its user and of its device, IP and address first, and rows that all claims of a template or a
-campaign share last, so that those are locked for the shortest time. The order is always user → things → (the coupon
-itself) → quotas → pool → template → campaign: two claims never wait for each other in a ring.
+A claim takes rows of its user and of its device, IP and address first. Rows that all claims of a template or a campaign
+share are looked at then and written last, just before the commit, so that they are locked for the shortest time; they
+are taken in the order of their names (``Transaction.last``), so that two claims never wait for each other in a ring.
 
 A counter is kept only while a limit asks for it. A limit that an edit brings counts what was claimed before it: the
 counter of an edited template is counted anew under its lock.
@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, bindparam, func, or_, select, update
 
 from serving.coupons.kinds import prices
 from serving.coupons.refusals import PASS, Refuse, Verdict
-from serving.coupons.slots import allowances, seconds_to_tomorrow
+from serving.coupons.slots import Allowance, allowances, seconds_to_tomorrow
 from serving.coupons.template import Template
 from serving.coupons.validity import local_day, midnight
 from serving.store.rows import count_up, insert_new
@@ -29,6 +30,12 @@ from serving.store.unit import StaleError, Transaction
 ALL_DAYS = ""
 THINGS = ("device", "ip", "address")
 Hashed = Mapping[str, str | None]
+_MONEY = (
+    campaigns.c.committed_cents,
+    campaigns.c.budget_cents,
+    campaigns.c.live_cents,
+    campaigns.c.liability_cents,
+)
 
 
 def take_own(tx: Transaction, template: Template, user_id: str, hashed: Hashed, zone: tzinfo) -> Verdict:
@@ -62,43 +69,62 @@ def _take_things(tx: Transaction, template: Template, hashed: Hashed) -> Verdict
     return PASS
 
 
-_ISSUED = select(templates.c.issued).where(templates.c.template_id == bindparam("counted_id"))
+_IN_STOCK = (
+    select(templates.c.issued, templates.c.quantity, claim_pools.c.promised_cents, *_MONEY)
+    .select_from(templates)
+    .outerjoin(claim_pools, claim_pools.c.template_id == templates.c.template_id)
+    .outerjoin(campaigns, campaigns.c.campaign_id == templates.c.campaign_id)
+    .where(templates.c.template_id == bindparam("counted_id"))
+)
 _IN_PERIOD = select(claim_quotas.c.claimed).where(
     claim_quotas.c.template_id == bindparam("counted_id"), claim_quotas.c.period == bindparam("in_period")
 )
 
 
-def still_there(tx: Transaction, template: Template, zone: tzinfo) -> Verdict:
+def still_there(tx: Transaction, template: Template, promised_cents: int, zone: tzinfo) -> Verdict:
     """Whether the shared limits have anything left, without locking them: most of a crowd ends here.
 
-    Counters only grow, so a refusal is final; a pass has yet to be taken.
+    ``promised_cents`` is what the coupon may take off in all its uses. A pass has yet to be taken.
     """
-    of = {"counted_id": template.template_id}
     open_now = allowances(template.limits, tx.now, zone)
     if isinstance(open_now, Refuse):
         return open_now
     for allowance in open_now:
-        claimed = tx.connection.execute(_IN_PERIOD, {**of, "in_period": allowance.period}).scalar_one_or_none()
+        period = {"counted_id": template.template_id, "in_period": allowance.period}
+        claimed = tx.connection.execute(_IN_PERIOD, period).scalar_one_or_none()
         if claimed is not None and claimed >= allowance.quota:
             return allowance.refuse
-    quantity = template.limits.quantity
-    if quantity is not None and tx.connection.execute(_ISSUED, of).scalar_one() >= quantity:
+    row = tx.connection.execute(_IN_STOCK, {"counted_id": template.template_id}).one()
+    if row.quantity is not None and row.issued >= row.quantity:
         return Refuse("quantity_exhausted")
+    if template.pool_cents is not None and (row.promised_cents or 0) + promised_cents > template.pool_cents:
+        return Refuse("pool_exhausted")
+    if template.campaign_id is None or not promised_cents:
+        return PASS
+    if row.committed_cents >= row.budget_cents:
+        return Refuse("budget_exhausted")
+    if row.liability_cents is not None and row.live_cents + promised_cents > row.liability_cents:
+        return Refuse("liability_exhausted")
     return PASS
 
 
-def take_shared(tx: Transaction, template: Template, promised_cents: int, zone: tzinfo) -> Verdict:
-    """Count one claim against the quotas of the moment, the pool and the quantity."""
+def take_shared(tx: Transaction, template: Template, promised_cents: int, zone: tzinfo) -> None:
+    """Leave for last: the money of the campaign, the pool, the quotas of the moment and the quantity."""
+    of, pool_cents = template.template_id, template.pool_cents
+    if template.campaign_id is not None and promised_cents:
+        payer = template.campaign_id
+        tx.last(("campaigns", payer), lambda: add_live(tx, payer, promised_cents, capped=True))
+    if pool_cents is not None:
+        tx.last(("claim_pools", of), lambda: _promise(tx, of, promised_cents, pool_cents))
     open_now = allowances(template.limits, tx.now, zone)
-    if isinstance(open_now, Refuse):
-        return open_now
-    for allowance in open_now:
-        key = {"template_id": template.template_id, "period": allowance.period}
-        if not count_up(tx.connection, claim_quotas, key, "claimed", allowance.quota):
-            return allowance.refuse
-    if template.pool_cents is not None and not _promise(tx, template.template_id, promised_cents, template.pool_cents):
-        return Refuse("pool_exhausted")
-    return take_quantity(tx, template)
+    for allowance in () if isinstance(open_now, Refuse) else open_now:
+        tx.last(("claim_quotas", of, allowance.period), partial(_take_quota, tx, of, allowance))
+    tx.last(("templates", of), lambda: take_quantity(tx, template))
+
+
+def _take_quota(tx: Transaction, template_id: str, allowance: Allowance) -> Verdict:
+    key = {"template_id": template_id, "period": allowance.period}
+    return PASS if count_up(tx.connection, claim_quotas, key, "claimed", allowance.quota) else allowance.refuse
 
 
 _ISSUE = (
@@ -206,8 +232,8 @@ _PROMISE = (
 )
 
 
-def _promise(tx: Transaction, template_id: str, cents: int, pool_cents: int) -> bool:
+def _promise(tx: Transaction, template_id: str, cents: int, pool_cents: int) -> Verdict:
     """Add to what the draws of a template promise in all, while the pool holds it (F017)."""
     insert_new(tx.connection, claim_pools, {"template_id": template_id, "promised_cents": 0})
     values = {"pool_of": template_id, "cents": cents, "pool": pool_cents}
-    return bool(tx.connection.execute(_PROMISE, values).rowcount == 1)
+    return PASS if tx.connection.execute(_PROMISE, values).rowcount == 1 else Refuse("pool_exhausted")

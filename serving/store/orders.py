@@ -123,9 +123,7 @@ def record(
             if isinstance(written, Refuse):
                 return written
             order = written
-    refuse = repository.move_money(tx, steps)
-    if refuse is not None:
-        return refuse
+    repository.move_money(tx, steps)
     if order is None:
         raise StaleError("no order")
     return Placed(order, tuple(known[coupon_id] for coupon_id in coupon_ids(order)))

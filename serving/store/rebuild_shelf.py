@@ -64,7 +64,7 @@ class Shelf:
 
     @staticmethod
     def _version(rows: dict[str, Rows], template: Template, spec: Mapping[str, Any]) -> None:
-        """The fields as they were written then: a template of years ago has fewer of them."""
+        """As it was written then: a version keeps the names of its day."""
         rows["template_versions"][template.template_id, template.version] = {
             "template_id": template.template_id,
             "version": template.version,

@@ -100,6 +100,17 @@ class Transaction:
         """
         self._last.append((row, step))
 
+    def attempt(self, step: Callable[[], T | Refuse]) -> T | Refuse:
+        """Run a step that may be refused without ending the command: a refusal undoes all that the step did."""
+        savepoint, events, last = self.connection.begin_nested(), len(self._events), len(self._last)
+        outcome = step()
+        if isinstance(outcome, Refuse):
+            savepoint.rollback()
+            del self._events[events:], self._last[last:]
+        else:
+            savepoint.commit()
+        return outcome
+
     def write_events(self) -> None:
         if not self._events:
             return

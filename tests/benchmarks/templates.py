@@ -44,8 +44,8 @@ from serving.store.schema_shelf import template_facets, template_scopes
 from serving.store.scopes import automatic_for, facet_rows, scope_rows
 from serving.store.unit import canonical
 
-FEW, MANY = 1_000, 10_000
-ROUNDS, WARM_UP, USERS, COUPONS = 30, 20, 20, 10
+FEW, MANY = 1_000, 100_000
+ROUNDS, WARM_UP, USERS, COUPONS = 300, 20, 20, 10
 GOODS, NEAR = 100, 600  # SKUs that are asked for, templates that concern them
 EVERYWHERE = Card(places=("coupon_centre", "product_page", "personal_centre", "order_confirmation"))
 

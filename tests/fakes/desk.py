@@ -1,8 +1,7 @@
-"""The issuing routes alone on a ledger: templates are put on the shelf as values, everything else speaks HTTP."""
+"""The coupons app as the tests of claims need it: templates are put on the shelf as values, all else speaks HTTP."""
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -13,56 +12,33 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-from fakes.shop import Clock, Scoring, seeded_ids
-from fastapi import FastAPI
+from fakes.shop import Clock, Scoring, Shop
 from sqlalchemy import select
 
-from serving.api import issuing
-from serving.api.problems import add_problem_handlers
-from serving.client import ScoringClient
 from serving.coupons.kinds import NoThreshold
 from serving.coupons.refusals import Refuse
 from serving.coupons.template import Campaign, Limits, Template
 from serving.coupons.validity import DaysFromClaim
-from serving.issuer import ClaimPolicy, Issuer
-from serving.keys import KeyRing, embedded_keys
 from serving.people.profile import Profile
-from serving.privacy import Hasher
-from serving.risk import RiskGate
 from serving.store import coupons as repository
 from serving.store.people import put_profile
 from serving.store.schema import events, templates
 from serving.store.shelf import add_campaign, add_template, edit_template, set_access
-from serving.store.unit import Answer, Command, Request, Store
+from serving.store.unit import Answer, Command, Request
 from serving.store.verify import LedgerReport, verify_ledger
 from serving.views import coupon_view
 
 ZONE = ZoneInfo("Asia/Shanghai")
-SECRET = b"the key of this installation"
 
 
-class Desk:
-    """An issuer with its routes, a scoring service that answers as told, and a clock that tests move."""
+class Desk(Shop):
+    """The app with its shop's clock, and templates that are put on the shelf as values."""
 
-    def __init__(self, home: Path, url: str, clock: Clock, scoring: Scoring, policy: ClaimPolicy | None = None) -> None:
-        self.url, self.clock, self.scoring = url, clock, scoring
-        self.store = Store(url, clock, seeded_ids(clock))
-        transport = httpx.MockTransport(scoring.answer)
-        client = ScoringClient(httpx.AsyncClient(transport=transport, base_url="http://scoring"), 5.0)
-        self.hasher = Hasher(SECRET.decode())
-        gate = RiskGate(self.store, client, self.hasher, "salt", 0.0)
-        self.issuer = Issuer(self.store, gate, ZONE, SECRET, policy or ClaimPolicy())
-        self.keys = embedded_keys(home)
-        app = FastAPI()
-        app.state.store, app.state.issuer, app.state.keys = self.store, self.issuer, KeyRing.of(self.keys)
-        app.state.in_flight = set()
-        add_problem_handlers(app)
-        app.include_router(issuing.router)
-        self.app = app
-        self._numbers = itertools.count(1)
-        self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://coupons"
-        )
+    def __init__(self, home: Path, url: str, clock: Clock, scoring: Scoring) -> None:
+        super().__init__(home, url, clock, scoring, scoring_deadline_ms=5000)
+        self.url = url
+        self.issuer = self.app.state.sides.live.issuer
+        self.hasher = self.issuer.gate.hasher
 
     # -- setting up --------------------------------------------------------------------------------------------------
 
@@ -70,12 +46,14 @@ class Desk:
         key = f"desk-{next(self._numbers)}"
         return self.store.write(Request("desk", key, "desk", key), command)
 
-    def template(self, template_id: str = "cut", **values: Any) -> Template:
+    def template(self, template_id: str = "cut", **values: Any) -> Template:  # type: ignore[override]
         made = template_of(template_id, **values)
         self._put(lambda tx: add_template(tx, made))
         return made
 
-    def campaign(self, campaign_id: str, budget_cents: int = 10**9, liability_cents: int | None = None) -> None:
+    def campaign(  # type: ignore[override]
+        self, campaign_id: str, budget_cents: int = 10**9, liability_cents: int | None = None
+    ) -> None:
         self._put(lambda tx: add_campaign(tx, Campaign(campaign_id, campaign_id, budget_cents, liability_cents)))
 
     def edit(self, template: Template, **values: Any) -> Template:
@@ -104,13 +82,6 @@ class Desk:
         assert answer.status == 201, answer.body
 
     # -- asking ------------------------------------------------------------------------------------------------------
-
-    async def post(self, role: str, path: str, body: Any, key: str | None = None) -> httpx.Response:
-        headers = {
-            "Authorization": f"Bearer {self.keys[role]}",
-            "Idempotency-Key": key or f"test-{next(self._numbers)}",
-        }
-        return await self.http.post(path, json=body, headers=headers)
 
     async def claim(self, user_id: str, template_id: str = "cut", key: str | None = None, **values: Any) -> Any:
         body = {"user_id": user_id, "template_id": template_id, **values}
@@ -159,11 +130,6 @@ class Desk:
         """Set the shop's own clock."""
         local = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=ZONE)
         self.clock.now = local.astimezone(UTC).replace(tzinfo=None)
-
-    async def close(self) -> None:
-        await self.http.aclose()
-        await self.issuer.scoring.close()
-        self.store.close()
 
 
 def template_of(template_id: str = "cut", **values: Any) -> Template:

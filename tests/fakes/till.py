@@ -180,7 +180,8 @@ def _change(coupon_id: str, events_of: Callable[[Coupon, datetime], tuple[Coupon
         coupon = repository.load(tx, coupon_id)
         assert coupon is not None
         events = events_of(coupon, tx.now)
-        after = events if isinstance(events, Refuse) else repository.record_all(tx, coupon, events)
-        return after if isinstance(after, Refuse) else Answer(200, {"state": after.state})
+        if isinstance(events, Refuse):
+            return events
+        return Answer(200, {"state": repository.record_all(tx, coupon, events).state})
 
     return command

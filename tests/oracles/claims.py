@@ -1,4 +1,4 @@
-"""What a claim must be told, worked out by counting the list of earlier claims; knows nothing of how they are stored."""
+"""What a claim must be told, by counting the list of earlier claims; knows nothing of how they are stored."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class Rules:
     pool: int | None = None
 
 
-def verdict(rules: Rules, past: Sequence[Past], user: str, things: Mapping[str, str], at: datetime, promised: int) -> str:
+def verdict(
+    rules: Rules, past: Sequence[Past], user: str, things: Mapping[str, str], at: datetime, promised: int
+) -> str:
     """``won`` or the code of the first limit that is used up."""
     minute = at.hour * 60 + at.minute
     today = [claim for claim in past if claim.at.date() == at.date()]

@@ -18,18 +18,19 @@ from serving.coupons.template import Template
 
 @dataclass(frozen=True)
 class Walked:
-    """A sequence of wallet places with its saving, shares per coupon and line, and what is left."""
+    """A sequence of wallet places with its saving, shares per coupon and line, what is left and what was before."""
 
     path: tuple[int, ...]
     saving: int
     shares: tuple[tuple[int, ...], ...]
     left: tuple[int, ...]
     freight: int
+    before: tuple[int, ...]
 
 
 def fair_split(total: int, weights: Sequence[int], room: Sequence[int]) -> list[int]:
     """Largest remainder with capacities: lines whose whole part fills them are filled, the others start again."""
-    shares = {n: 0 for n in range(len(weights))}
+    shares = dict.fromkeys(range(len(weights)), 0)
     todo, open_lines = total, [n for n in shares if room[n] > 0]
     while todo > 0:
         whole = Fraction(sum(weights[n] for n in open_lines))
@@ -91,7 +92,8 @@ def walk(
 
 
 def start(cart: Cart) -> Walked:
-    return Walked((), 0, (), tuple(after_activities(cart)), cart.freight_cents)
+    before = tuple(after_activities(cart))
+    return Walked((), 0, (), before, cart.freight_cents, before)
 
 
 def step(
@@ -100,7 +102,7 @@ def step(
     template, face = wallet[place]
     mine = [n for n, line in enumerate(cart.lines) if template.scope.covers(line)]
     lines = [cart.lines[n] for n in mine]
-    before = [after_activities(cart)[n] for n in mine]
+    before = [state.before[n] for n in mine]
     left = [state.left[n] for n in mine]
     floors = [
         min(amount, max(line.quantity * line.unit_floor_cents, least_left(line, margin, "floor")))
@@ -127,7 +129,8 @@ def step(
         if share and rest[n] < least_left(line, margin, "refuse"):
             return None
     saving = state.saving + sum(part) + off_freight
-    return Walked((*state.path, place), saving, (*state.shares, tuple(shares)), tuple(rest), state.freight - off_freight)
+    freight = state.freight - off_freight
+    return Walked((*state.path, place), saving, (*state.shares, tuple(shares)), tuple(rest), freight, state.before)
 
 
 def every_sequence(

@@ -53,18 +53,24 @@ class SpecialPrice:
 
     def take(self, seen: Seen) -> Take:
         prices = dict(self.prices)
-        gains = {
-            n: Fraction(seen.left[n], line.quantity) - prices[line.sku]
-            for n, line in enumerate(seen.lines)
-            if line.sku in prices
-        }
-        off = [0] * len(seen.lines)
-        units = self.max_units if self.max_units is not None else seen.pieces
-        for n in sorted((n for n, gain in gains.items() if gain > 0), key=lambda n: (-gains[n], n)):
+        # What a line costs more than at the special price, in all of its units.
+        gains = [
+            max(0, left - line.quantity * prices[line.sku]) if line.sku in prices else 0
+            for line, left in zip(seen.lines, seen.left, strict=True)
+        ]
+        if self.max_units is not None:
+            gains = self._of_the_best(seen, gains, self.max_units)
+        return Take(within(gains, seen.room, self.cap_cents))
+
+    def _of_the_best(self, seen: Seen, gains: list[int], units: int) -> list[int]:
+        """The gains of at most ``units`` units, those that save most first, then the earlier line."""
+        found = [0] * len(gains)
+        each = {n: Fraction(gain, seen.lines[n].quantity) for n, gain in enumerate(gains) if gain}
+        for n in sorted(each, key=lambda n: (-each[n], n)):
             taken = min(units, seen.lines[n].quantity)
-            off[n] = int(gains[n] * taken)
+            found[n] = int(each[n] * taken)
             units -= taken
-        return Take(within(off, seen.room, self.cap_cents))
+        return found
 
 
 class BundleItem(NamedTuple):
@@ -112,11 +118,13 @@ class Bundle:
         return min(cut, self.cap_cents or MAX_CENTS)
 
     def missing(self, seen: Seen) -> Missing | None:
-        lacking = sum(max(0, item.quantity - _pieces(item.sku, seen)) for item in self.items)
+        pieces = _pieces(seen)
+        lacking = sum(max(0, item.quantity - pieces.get(item.sku, 0)) for item in self.items)
         return Missing(lacking, "pieces") if lacking else None
 
     def take(self, seen: Seen) -> Take:
-        times = min(self.max_times, *(_pieces(item.sku, seen) // item.quantity for item in self.items))
+        pieces = _pieces(seen)
+        times = min(self.max_times, *(pieces.get(item.sku, 0) // item.quantity for item in self.items))
         used = self._used(seen, times)
         if self.price_cents is not None:
             wanted = sum(used) - self.price_cents * times
@@ -138,5 +146,8 @@ class Bundle:
         return used
 
 
-def _pieces(sku: str, seen: Seen) -> int:
-    return sum(line.quantity for line in seen.lines if line.sku == sku)
+def _pieces(seen: Seen) -> dict[str, int]:
+    pieces: dict[str, int] = {}
+    for line in seen.lines:
+        pieces[line.sku] = pieces.get(line.sku, 0) + line.quantity
+    return pieces

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from fakes.desk import SECRET, tally, told
-from oracles.claims import drawn
+from fakes.desk import tally, told
 
+from oracles.claims import drawn
 from serving.coupons.audience import Audience
 from serving.coupons.kinds import GiftPack, LuckyDraw, NoThreshold, Percent, Prize, RandomAmount, ThresholdCut
 from serving.coupons.template import Card
@@ -200,7 +200,7 @@ async def test_a_random_amount_can_be_drawn_again_from_the_key_and_the_coupons_i
     assert set(tally(answers)) == {"won", "pool_exhausted"}
     assert sum(coupon["face_cents"] for coupon in won) <= 200_000
     for coupon in won:
-        assert coupon["face_cents"] == drawn(SECRET, "cut", coupon["coupon_id"], 100, 10_000)
+        assert coupon["face_cents"] == drawn(desk.issuer.secret, "cut", coupon["coupon_id"], 100, 10_000)
     desk.verify()
 
 
@@ -236,9 +236,7 @@ async def test_a_dormitory_gets_its_newcomer_coupons_and_they_are_looked_at(desk
     desk.user("old", orders=3, address=home)
     desk.user("new")
     made = (await desk.claim("new", address=home)).json()
-    assert desk.events("claim.noticed") == [
-        {"claimed_id": made["coupon_id"], "user_id": "new", "links": ["address"]}
-    ]
+    assert desk.events("claim.noticed") == [{"claimed_id": made["coupon_id"], "user_id": "new", "links": ["address"]}]
     desk.verify()
 
 

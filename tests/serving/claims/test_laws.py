@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.desk import SECRET, ZONE, Desk, template_of
+from fakes.desk import ZONE, Desk
 from fakes.shop import Clock, Scoring
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracles.claims import Past, Rules, drawn, seven_in_a_row, verdict
 
+from oracles.claims import Past, Rules, drawn, seven_in_a_row, verdict
 from serving.coupons.audience import Shopper
 from serving.coupons.codes import MINUTE, Guesses, GuessLimit, normal, write_code
+from serving.coupons.coupon import Coupon
 from serving.coupons.kinds import RandomAmount
+from serving.coupons.refusals import Refuse
 from serving.coupons.rewards import RewardRules, days_left, next_streak
 from serving.coupons.windows import Slot
 from serving.issue import Grant, issue
-from serving.coupons.coupon import Coupon
-from serving.coupons.refusals import Refuse
 from serving.store.unit import Answer
 
 FEW = st.none() | st.integers(1, 4)
@@ -105,11 +105,11 @@ def test_every_claim_is_told_what_a_count_of_the_past_says(ledger: Desk, rules: 
                 return made
 
             tx.ids = noted
-            outcome = issue(tx, Grant(template, user, Shopper(user), things), ZONE, SECRET)
+            outcome = issue(tx, Grant(template, user, Shopper(user), things), ZONE, ledger.issuer.secret)
             return Answer(201, {"face": outcome.face_cents}) if isinstance(outcome, Coupon) else outcome
 
         answer = ledger.write(command)
-        promised = drawn(SECRET, template_id, ids[0], 100, 300) if ids else 0
+        promised = drawn(ledger.issuer.secret, template_id, ids[0], 100, 300) if ids else 0
         expected = verdict(rules, past, user, things, at, promised)
         assert ("won" if answer.status == 201 else answer.body["code"]) == expected
         if expected == "won":

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from fakes.shop import cart
 
+from serving.review.report import open_cases
+from serving.review.store import decide
+from serving.store.unit import Request
 from serving.store.verify import verify_ledger
 
 
@@ -151,3 +154,21 @@ async def test_a_paid_order_is_not_stopped_by_a_machine_but_by_a_person(small_sh
     await act(small_shop, "u2", "freeze")
     pay = {"user_id": "u2", "hold_id": other["hold_id"]}
     assert code(await small_shop.post("checkout", "/v1/redemptions", pay)) == "account_frozen"
+
+
+async def test_a_verdict_to_revoke_takes_the_unused_coupons_of_every_user_of_the_case(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template()
+    for user in ("u1", "u2", "u3"):
+        await shop.coupon(user)
+    flags = [{"user_id": user, "score": 0.9, "action": "withhold", "ring_id": "r1"} for user in ("u1", "u2")]
+    assert (await shop.post("reviewer", "/v1/flags", {"flags": flags})).status_code == 200
+    (listed,) = await shop.store.fetch(open_cases)
+    decision = decide(listed.case.case_id, "abusive", "revoke", "reviewer")
+    await shop.store.run(Request("reviewer", "k1", "decide", "f"), decision)
+    assert [await states(shop, user) for user in ("u1", "u2", "u3")] == [["expired"], ["expired"], ["unused"]]
+    (logged,) = (await shop.get("reviewer", "/v1/users/u1/actions")).json()["data"]
+    assert logged["reason"] == f"case:{listed.case.case_id}"
+    await undo(shop, logged["action_id"])
+    assert await states(shop, "u1") == ["unused"]
+    assert verify_ledger(shop.settings.ledger_url).exact

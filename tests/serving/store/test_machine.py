@@ -33,7 +33,7 @@ from serving.store.migrate import upgrade
 from serving.store.schema import coupons as coupons_table
 from serving.store.unit import Answer
 
-BUDGET, LIABILITY, QUANTITY, PER_USER = 2000, 3900, 4, 2
+BUDGET, LIABILITY, QUANTITY, PER_USER = 1500, 3900, 4, 2
 FREIGHT = 200
 CART = Cart((Line(1, "a", "x", 3, 333), Line(2, "b", "x", 1, 501)), freight_cents=FREIGHT)
 PRICES = {1: (3, 333), 2: (1, 501)}
@@ -44,7 +44,7 @@ USES = {"flat": 2, "cut": 1, "solo": 1}
 MEETS = {frozenset({"flat", "cut"})}
 UNITS = [(1, 1), (1, 2), (1, 3), (2, 1)]
 USERS = st.sampled_from(["u1", "u2"])
-ORDERS = st.sampled_from(["o1", "o2", "o3"])
+ORDERS = st.sampled_from([f"o{n}" for n in range(1, 8)])
 PICK = st.integers(0, 10**6)
 
 REACHED = {
@@ -145,6 +145,9 @@ class Ledger(RuleBasedStateMachine):
         self.slots: dict[str, str] = {}
         self.committed = 0
         self.sent: list[tuple[Any, str, Answer]] = []
+        # A run that draws few claims still has something to order with.
+        for user, name in (("u1", "flat"), ("u1", "flat"), ("u1", "cut"), ("u1", "solo"), ("u2", "flat")):
+            self.take(user, name)
 
     def url(self) -> str:
         path = f"{self.folder.name}/ledger.db"
@@ -217,6 +220,9 @@ class Ledger(RuleBasedStateMachine):
     @precondition(lambda self: len(self.coupons) < 10)
     @rule(user=USERS, name=st.sampled_from(["flat", "cut", "solo"]))
     def claim(self, user: str, name: str) -> None:
+        self.take(user, name)
+
+    def take(self, user: str, name: str) -> None:
         of = [coupon for coupon in self.coupons.values() if coupon["of"] == name]
         expected = set()
         if name == "cut" and sum(coupon["user"] == user for coupon in of) >= PER_USER:
@@ -259,7 +265,7 @@ class Ledger(RuleBasedStateMachine):
         return reasons
 
     @rule(
-        picks=st.lists(PICK, min_size=1, max_size=3) | st.just([]),
+        picks=st.lists(PICK, max_size=2),
         order=ORDERS,
         foreign=st.booleans(),
         pay=st.booleans(),
@@ -436,7 +442,7 @@ class Ledger(RuleBasedStateMachine):
         self.coupons[coupon_id]["state"] = "unused"
         self.age([coupon_id])
 
-    @rule(minutes=st.sampled_from([1, 29, 30, 31, 60 * 12, 60 * 24]))
+    @rule(minutes=st.sampled_from([1, 29, 30, 31, 31, 60 * 13, 60 * 26]))
     def wait(self, minutes: int) -> None:
         self.clock.forward(minutes=minutes)
 
@@ -473,7 +479,7 @@ _SMALL = {"deadline": None, "suppress_health_check": list(HealthCheck), "derando
 def test_every_interleaving_keeps_every_law_on_sqlite() -> None:
     """Also the blind-spot check: a refusal that no run reaches would be one that the model proves nothing about."""
     Ledger.seen.clear()
-    run_state_machine_as_test(Ledger, settings=settings(max_examples=25, stateful_step_count=50, **_SMALL))
+    run_state_machine_as_test(Ledger, settings=settings(max_examples=24, stateful_step_count=60, **_SMALL))
     assert REACHED - set(Ledger.seen) == set(), Ledger.seen
 
 

@@ -7,23 +7,21 @@ user is answered like one who has nothing: nothing here says whether somebody ex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import Connection
 
+from serving.claimability import Claimability
 from serving.coupons.cart import Cart, Line
-from serving.coupons.claiming import AUTOMATIC, Ask, NewcomerLinks, check_claim
+from serving.coupons.claiming import AUTOMATIC, NewcomerLinks
 from serving.coupons.kinds import kind_to_data
 from serving.coupons.refusals import Refuse, Verdict
-from serving.coupons.template import Template
 from serving.coupons.validity import local_day, validity_to_data
 from serving.redeemer import Redeemer
 from serving.store import wallets
-from serving.store.claimable import claimable
 from serving.store.cursor import Cursor
-from serving.store.people import shopper_of
 from serving.store.scopes import SECTIONS, OnShelf, claimable_at, for_cart, for_goods
 from serving.store.unit import Store
 from serving.views import card_view, face_view, refusal_view, remaining
@@ -65,13 +63,13 @@ class Display:
 
         return await self.store.fetch(ask)
 
-    async def coupon_centre(self, cursor: Cursor, user_id: str | None) -> dict[str, Any]:
-        """Templates that may be taken here; with a user, whether this one may and otherwise why not."""
+    async def place(self, place: str, cursor: Cursor, user_id: str | None) -> dict[str, Any]:
+        """Templates that may be taken at a place (F058); with a user, whether this one may and otherwise why not."""
         now = self.store.clock()
 
         def ask(connection: Connection) -> dict[str, Any]:
-            found = claimable_at(connection, "coupon_centre", cursor, self._day(now))
-            offers = self._offers(connection, found.rows, user_id, "coupon_centre", now)
+            found = claimable_at(connection, place, cursor, self._day(now))
+            offers = self._offers(connection, found.rows, user_id, place, now)
             return {"data": offers, "has_more": found.has_more}
 
         return await self.store.fetch(ask)
@@ -113,35 +111,11 @@ class Display:
     ) -> list[dict[str, Any]]:
         if user_id is None:
             return [offer_view(entry) for entry in found]
-        verdicts = self._verdicts(connection, found, user_id, place, now)
+        asked = Claimability(connection, user_id, place, now, self.zone, self.links)
         return [
             {**offer_view(entry), "claimable": not isinstance(verdict, Refuse), "why_not": _why(verdict)}
-            for entry, verdict in zip(found, verdicts, strict=True)
+            for entry, verdict in zip(found, asked.verdicts(found), strict=True)
         ]
-
-    def _verdicts(
-        self, connection: Connection, found: Sequence[OnShelf], user_id: str, place: str, now: datetime
-    ) -> list[Verdict]:
-        """What a claim of each would be told now: its rules first, then the limits that are used up."""
-        shopper = shopper_of(connection, user_id, {}, now)
-        room = self._with_room(connection, [entry.template for entry in found], user_id, now)
-        unlimited = [_without_user_limits(entry.template) for entry in found if entry.template.template_id not in room]
-        own_limit = self._with_room(connection, unlimited, user_id, now)
-        verdicts: list[Verdict] = []
-        for entry in found:
-            template = entry.template
-            source = AUTOMATIC if template.delivery == AUTOMATIC else "claim"
-            verdict = check_claim(Ask(template, shopper, now, self.zone, source, place, links=self.links))
-            if not isinstance(verdict, Refuse) and template.template_id not in room:
-                verdict = _used_up(entry, own=template.template_id in own_limit)
-            verdicts.append(verdict)
-        return verdicts
-
-    def _with_room(
-        self, connection: Connection, templates: Sequence[Template], user_id: str, now: datetime
-    ) -> frozenset[str]:
-        left = claimable(connection, templates, user_id, now, self.zone) if templates else []
-        return frozenset(template.template_id for template in left)
 
 
 def offer_view(entry: OnShelf) -> dict[str, Any]:
@@ -178,14 +152,3 @@ def _card(card: wallets.Card, now: datetime) -> dict[str, Any]:
 
 def _why(verdict: Verdict) -> dict[str, Any] | None:
     return refusal_view(verdict) if isinstance(verdict, Refuse) else None
-
-
-def _without_user_limits(template: Template) -> Template:
-    return replace(template, limits=replace(template.limits, per_user=None, per_user_day=None))
-
-
-def _used_up(entry: OnShelf, *, own: bool) -> Verdict:
-    """Which limit is in the way: the user's own, the quantity, or one of the shop's that is nobody's business."""
-    if own:
-        return Refuse("user_limit_total")
-    return Refuse("quantity_exhausted" if remaining(entry.template, entry.issued) == 0 else "template_closed")

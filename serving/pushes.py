@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from serving.bundles import Given
 from serving.coupons.refusals import Refuse
@@ -44,13 +45,18 @@ async def push_many(issuer: Issuer, part: Part, users: Sequence[Who], given: Pus
     """
     turns = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(who: Who) -> dict[str, object]:
+    async def one(who: Who) -> dict[str, Any]:
         async with turns:
             asked = await issuer.gate.ask(who, "claim")
             answer = await part(who.user_id, _command(issuer, asked, given))
         return {"user_id": who.user_id, "status": answer.status, "answer": answer.body}
 
-    rows = await asyncio.gather(*(one(who) for who in users))
+    # All of them end before the answer, also when one fails: nothing goes on behind a request that is over.
+    done = await asyncio.gather(*(one(who) for who in users), return_exceptions=True)
+    rows = [row for row in done if not isinstance(row, BaseException)]
+    for row in done:
+        if isinstance(row, BaseException):
+            raise row
     issued = sum(1 for row in rows if row["status"] == 201)
     body = {"issued": issued, "refused": len(rows) - issued, "data": rows}
     return lambda _: Answer(200, body)

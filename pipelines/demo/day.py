@@ -107,9 +107,8 @@ async def _order(client: ShopClient, visit: Visit, name: str, response: Response
     quote = await client.insist("checkout", "/v1/quotes", f"{name}:quote", body)
     if quote["best"] is None:
         return plain
-    held = await client.post(
-        "checkout", "/v1/holds", f"{name}:hold", {**body, "coupon_id": quote["best"]["coupon_id"], "order_id": order_id}
-    )
+    chosen = {"coupon_ids": quote["best"]["coupon_ids"], "order_id": order_id}
+    held = await client.post("checkout", "/v1/holds", f"{name}:hold", {**body, **chosen})
     if held is None:
         return plain
     if response.cancels and hash_half(name):
@@ -118,7 +117,7 @@ async def _order(client: ShopClient, visit: Visit, name: str, response: Response
         return plain
     pay = {"user_id": visit.user_id, "hold_id": held["hold_id"]}
     paid = await client.insist("checkout", "/v1/redemptions", f"{name}:redeem", pay)
-    discounts = tuple(line["share_cents"] for line in paid["lines"])
+    discounts = tuple(line["coupon_cents"] for line in paid["lines"])
     order = Order(order_id, visit.at + timedelta(minutes=1), response.cart, discounts, not response.cancels)
     if response.cancels:
         lines = [{"line_no": line["line_no"], "units": list(range(1, line["quantity"] + 1))} for line in paid["lines"]]

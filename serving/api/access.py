@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from serving.api.problems import ProblemError
@@ -13,13 +13,16 @@ from serving.keys import KeyRing, Principal
 from serving.sides import Side
 
 _bearer = HTTPBearer(auto_error=False, description="API key")
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+# In the place of a scope where any test key will do.
+TEST_KEYS = "test_keys"
 
 
 def allowed(scope: str) -> Callable[..., Awaitable[Principal]]:
     """A dependency that returns the principal of a key with ``scope``, else 401 or 403."""
 
-    async def principal(request: Request, credentials: Credentials) -> Principal:
+    bearer = Security(_bearer, scopes=[scope])  # an annotation could not see the scope
+
+    async def principal(request: Request, credentials: HTTPAuthorizationCredentials | None = bearer) -> Principal:
         found = _known(request, credentials)
         if scope not in found.scopes:
             raise ProblemError("forbidden")
@@ -28,7 +31,10 @@ def allowed(scope: str) -> Callable[..., Awaitable[Principal]]:
     return principal
 
 
-async def test_key(request: Request, credentials: Credentials) -> Principal:
+async def test_key(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer, scopes=[TEST_KEYS])],
+) -> Principal:
     """A dependency that admits test keys alone, whatever their scopes."""
     found = _known(request, credentials)
     if not found.test:

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from serving.api.access import allowed
 from serving.api.advice_bodies import CreateBody, EditBody, FactsBody
 from serving.api.paging import Cursor, Id, Limit, found, listing, paged, store_of
 from serving.api.problems import ProblemError
+from serving.api.shown import Advised, CampaignShown, OnShelf, Page, Version, Written
 from serving.api.template_bodies import AccessBody, CampaignBody
 from serving.api.writes import Write, writes
 from serving.coupons.advice import advise
 from serving.coupons.refusals import Refuse
 from serving.coupons.template import Template
 from serving.keys import CATALOGUE_READ, CATALOGUE_WRITE
+from serving.openapi.describe import problems_of
 from serving.store import shelf
 from serving.store.unit import Answer, Transaction
 from serving.views import advice_view, moment, template_view
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 Reading = Annotated[Cursor, Depends(paged())]
+_READS = Depends(allowed(CATALOGUE_READ))
+_LINKED = ("campaign_unknown", "template_unknown")
 Word = Annotated[str | None, Query(max_length=40, pattern=r"^[a-z_]+$")]
 
 
-@router.post("/campaigns", status_code=201)
+@router.post("/campaigns", status_code=201, responses=problems_of("campaign_exists"))
 async def create_campaign(body: CampaignBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]) -> Response:
     """A campaign pays for coupons: a cap on held and spent discount, and one on the face value of live coupons."""
     campaign = body.value()
@@ -38,20 +42,28 @@ async def create_campaign(body: CampaignBody, write: Annotated[Write, Depends(wr
     return await write.run(body, command)
 
 
-@router.get("/campaigns", dependencies=[Depends(allowed(CATALOGUE_READ))])
+@router.get("/campaigns", dependencies=[_READS], response_model=None, responses={200: {"model": Page[CampaignShown]}})
 async def list_campaigns(request: Request, cursor: Reading) -> dict[str, Any]:
     """Campaigns by id."""
     return listing(await store_of(request).fetch(lambda c: shelf.list_campaigns(c, cursor)), _campaign_view)
 
 
-@router.get("/campaigns/{campaign_id}", dependencies=[Depends(allowed(CATALOGUE_READ))])
+@router.get(
+    "/campaigns/{campaign_id}",
+    dependencies=[_READS],
+    responses={200: {"model": CampaignShown}, **problems_of("campaign_unknown")},
+)
 async def get_campaign(request: Request, campaign_id: Id) -> Response:
     """One campaign with its money: committed (held and spent) and live face value."""
     row = await store_of(request).fetch(lambda c: shelf.find_campaign(c, campaign_id))
     return found(_campaign_view(row) if row is not None else None, "campaign_unknown")
 
 
-@router.post("/templates", status_code=201)
+@router.post(
+    "/templates",
+    status_code=201,
+    responses={201: {"model": Written}, **problems_of("template_exists", *_LINKED)},
+)
 async def create_template(
     request: Request, body: CreateBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
 ) -> Response:
@@ -67,14 +79,17 @@ async def create_template(
     return await write.run(body, command)
 
 
-@router.post("/templates:advise", dependencies=[Depends(allowed(CATALOGUE_READ))])
+@router.post("/templates:advise", dependencies=[_READS], response_model=None, responses={200: {"model": Advised}})
 async def advise_template(request: Request, body: CreateBody) -> dict[str, Any]:
     """What the rules of thumb say of a template that is not on the shelf yet; nothing is written."""
     template = body.value("tpl_not_yet")
     return {"template": template_view(template), "warnings": _warnings(request, template, body.shop_facts)}
 
 
-@router.put("/templates/{template_id}")
+@router.put(
+    "/templates/{template_id}",
+    responses={200: {"model": Written}, **problems_of("version_stale", "limits_changed", *_LINKED)},
+)
 async def edit_template(
     request: Request, template_id: Id, body: EditBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
 ) -> Response:
@@ -101,7 +116,7 @@ async def edit_template(
     return await write.run(body, command)
 
 
-@router.get("/templates", dependencies=[Depends(allowed(CATALOGUE_READ))])
+@router.get("/templates", dependencies=[_READS], response_model=None, responses={200: {"model": Page[OnShelf]}})
 async def list_templates(
     request: Request,
     cursor: Reading,
@@ -128,19 +143,27 @@ async def list_templates(
     return listing(rows, lambda entry: template_view(entry.template, entry.issued))
 
 
-@router.get("/templates/{template_id}", dependencies=[Depends(allowed(CATALOGUE_READ))])
+@router.get(
+    "/templates/{template_id}",
+    dependencies=[_READS],
+    responses={200: {"model": OnShelf}, **problems_of("template_unknown")},
+)
 async def get_template(request: Request, template_id: Id) -> Response:
     """The current version of a template."""
     entry = await store_of(request).fetch(lambda c: shelf.find_on_shelf(c, template_id))
     return found(template_view(entry.template, entry.issued) if entry is not None else None, "template_unknown")
 
 
-@router.get("/templates/{template_id}/versions", dependencies=[Depends(allowed(CATALOGUE_READ))])
+@router.get(
+    "/templates/{template_id}/versions",
+    dependencies=[_READS],
+    responses={200: {"model": Page[Version]}, **problems_of("template_unknown")},
+)
 async def list_versions(
     request: Request,
     template_id: Id,
     limit: Limit = 20,
-    below: Annotated[int | None, Query(ge=1, description="only versions below this one")] = None,
+    below: Annotated[int | None, Query(ge=1, le=10**9, description="only versions below this one")] = None,
 ) -> Response:
     """The versions of a template, the newest first; coupons are used under the version they were issued under."""
     rows = await store_of(request).fetch(lambda c: shelf.list_versions(c, template_id, below, limit + 1))
@@ -149,15 +172,19 @@ async def list_versions(
     return found(view, "template_unknown")
 
 
-@router.get("/templates/{template_id}/versions/{version}", dependencies=[Depends(allowed(CATALOGUE_READ))])
-async def get_version(request: Request, template_id: Id, version: int) -> Response:
+@router.get(
+    "/templates/{template_id}/versions/{version}",
+    dependencies=[_READS],
+    responses={200: {"model": Version}, **problems_of("template_unknown")},
+)
+async def get_version(request: Request, template_id: Id, version: Annotated[int, Path(ge=1, le=10**9)]) -> Response:
     """One version of a template."""
     rows = await store_of(request).fetch(lambda c: shelf.find_versions(c, [(template_id, version)]))
     row = rows.get((template_id, version))
     return found(None if row is None else _version_view(row), "template_unknown")
 
 
-@router.post("/templates/{template_id}/access")
+@router.post("/templates/{template_id}/access", responses=problems_of("template_unknown"))
 async def set_access(
     template_id: Id, body: AccessBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
 ) -> Response:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from serving.api.access import allowed, side_of
 from serving.api.order_bodies import QuoteBody
 from serving.api.paging import Cursor, Id, paged
+from serving.api.shown import Card, Confirmation, Offer, Page, PersonalCentre, ProductOffers
 from serving.coupons.cart import Line
 from serving.coupons.money import MAX_CENTS
 from serving.display import Display
@@ -44,7 +45,7 @@ _CARD: dict[str, Any] = {
     "coupon_id": "cpn_01kqgdbj000000000000000000",
     **_FACE,
     "state": "unused",
-    "held_until": None,
+    "held_until": "2026-05-01T04:35:00Z",
     "uses_left": 1,
     "claimed_at": "2026-05-01T04:00:00Z",
     "valid_from": "2026-05-01T04:00:00Z",
@@ -62,8 +63,8 @@ _OFFER: dict[str, Any] = {
 }
 
 
-def _example(value: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {"application/json": {"example": value}}}}
+def _answers(model: Any, example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    return {200: {"model": model, "content": {"application/json": {"example": example}}}}
 
 
 def display_of(request: Request) -> Display:
@@ -76,7 +77,8 @@ def display_of(request: Request) -> Display:
 @router.get(
     "/users/{user_id}/wallet",
     dependencies=[_WALLET],
-    responses=_example({"data": [_CARD], "has_more": False}),
+    response_model=None,
+    responses=_answers(Page[Card], {"data": [_CARD], "has_more": False}),
 )
 async def wallet(
     request: Request,
@@ -91,8 +93,9 @@ async def wallet(
 @router.get(
     "/users/{user_id}/personal-centre",
     dependencies=[_WALLET],
-    responses=_example(
-        {"counts": {"unused": 1, "used": 0, "expired": 0}, "expiring_soon": [_CARD], "offers": [_OFFER]}
+    response_model=None,
+    responses=_answers(
+        PersonalCentre, {"counts": {"unused": 1, "used": 0, "expired": 0}, "expiring_soon": [_CARD], "offers": [_OFFER]}
     ),
 )
 async def personal_centre(request: Request, user_id: Id) -> dict[str, Any]:
@@ -100,18 +103,42 @@ async def personal_centre(request: Request, user_id: Id) -> dict[str, Any]:
     return await display_of(request).personal_centre(user_id)
 
 
-@router.get("/coupon-centre", dependencies=[_WALLET], responses=_example({"data": [_OFFER], "has_more": False}))
+@router.get(
+    "/coupon-centre",
+    dependencies=[_WALLET],
+    response_model=None,
+    responses=_answers(Page[Offer], {"data": [_OFFER], "has_more": False}),
+)
 async def coupon_centre(
     request: Request, cursor: Annotated[Cursor, Depends(paged())], user_id: User = None
 ) -> dict[str, Any]:
     """Coupons to take, by template id, with how many are left; for a user, whether they may and otherwise why not."""
-    return await display_of(request).coupon_centre(cursor, user_id)
+    return await display_of(request).place("coupon_centre", cursor, user_id)
+
+
+@router.get(
+    "/places/{place}/offers",
+    dependencies=[_WALLET],
+    response_model=None,
+    responses={200: {"model": Page[Offer]}},
+)
+async def place_offers(
+    request: Request,
+    place: Literal["venue_page", "activity"],
+    cursor: Annotated[Cursor, Depends(paged())],
+    user_id: User = None,
+) -> dict[str, Any]:
+    """The same for the other places where coupons are taken (F058): venue pages and activities."""
+    return await display_of(request).place(place, cursor, user_id)
 
 
 @router.get(
     "/products/{sku}/offers",
     dependencies=[_WALLET],
-    responses=_example({"sku": "cream-50", "flash_sale": [], "quantity": [], "gift": [], "coupon": [_OFFER]}),
+    response_model=None,
+    responses=_answers(
+        ProductOffers, {"sku": "cream-50", "flash_sale": [], "quantity": [], "gift": [], "coupon": [_OFFER]}
+    ),
 )
 async def product_offers(
     request: Request,
@@ -139,7 +166,12 @@ async def product_offers(
     return await display_of(request).product_page(line, user_id)
 
 
-@router.post("/order-confirmation", dependencies=[Depends(allowed(QUOTES))])
+@router.post(
+    "/order-confirmation",
+    dependencies=[Depends(allowed(QUOTES))],
+    response_model=None,
+    responses={200: {"model": Confirmation}},
+)
 async def order_confirmation(request: Request, body: QuoteBody) -> dict[str, Any]:
     """The cart as it stands: usable and unusable coupons with the reason (F099), and the best ones selected (F102)."""
     return await display_of(request).order_confirmation(body.who(body.cart.terminal), body.cart.value())

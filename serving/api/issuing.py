@@ -15,6 +15,7 @@ from serving.api.paging import Id
 from serving.api.review_bodies import FlagsBody
 from serving.api.writes import Write, writes
 from serving.coding import mint
+from serving.coupons.money import InvalidError
 from serving.coupons.rewards import GROUP_BUY
 from serving.issuer import Issuer
 from serving.keys import CATALOGUE_WRITE, CLAIMS, REVIEW, TRIGGERS
@@ -46,6 +47,8 @@ async def claim(request: Request, body: bodies.ClaimBody, write: Annotated[Write
     """
     issuer, code = _issuer(request), body.code
     if code is not None:
+        if write.dry_run:  # a guess that is not counted would be a guess too many
+            raise InvalidError("dry_run", True, "false for a code: whoever tries one has tried it")
         return await write.consult(body, lambda: issuer.claim_code(body.who(), code, body.place))
     return await write.consult(body, lambda: issuer.claim(body.who(), body.wanted()))
 
@@ -71,7 +74,7 @@ async def codes(
     """Make codes, each good for one coupon. They are shown in this answer and never again: only hashes are kept."""
     made = mint(_issuer(request), template_id, body.count, body.until())
     response = await write.run(body, made.command)
-    if response.status_code != 201 or "Idempotent-Replayed" in response.headers:
+    if response.status_code != 201 or write.dry_run or "Idempotent-Replayed" in response.headers:
         return response
     shown = {**orjson.loads(response.body), "codes": list(made.codes)}
     return Response(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS), 201, media_type="application/json")

@@ -10,10 +10,13 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from serving.api.access import allowed, side_of
+from serving.api.answers import refused
+from serving.api.answers import users as answers
 from serving.api.paging import Id, store_of
 from serving.api.words import Body, Slug, Text, Word
 from serving.api.writes import Write, writes
 from serving.keys import ACTIONS, USERS
+from serving.openapi.describe import problems_of
 from serving.people import actions
 from serving.people.profile import Profile
 from serving.privacy import Hasher
@@ -84,7 +87,7 @@ class UndoBody(Body):
     reason: Word = Field(examples=["appeal_accepted"])
 
 
-@router.post("/users", summary="Say what the shop knows of a user")
+@router.post("/users", summary="Say what the shop knows of a user", responses={200: {"model": answers.ProfileKept}})
 async def put_user(request: Request, body: ProfileBody, write: Annotated[Write, Depends(writes(USERS))]) -> Response:
     """Templates ask for tags, tiers, verified phones and first orders; without a profile such coupons are refused."""
     profile = body.value(side_of(request).issuer.gate.hasher)
@@ -95,19 +98,33 @@ async def put_user(request: Request, body: ProfileBody, write: Annotated[Write, 
     return await write.run(body, command)
 
 
-@router.post("/users/{user_id}/actions", status_code=201, summary="Act on an account")
+@router.post(
+    "/users/{user_id}/actions",
+    status_code=201,
+    summary="Act on an account",
+    responses={201: {"model": answers.ActionWritten}, **problems_of(*refused.CANCEL)},
+)
 async def take_action(user_id: Id, body: ActionBody, write: Annotated[Write, Depends(writes(ACTIONS))]) -> Response:
     """Cap, hold, ask for proof, withhold, recover coupons, freeze, block, or cancel an unpaid order; all reversible."""
     return await write.run(body, actions.take_action(user_id, body.action, body.reason, body.note, body.hold_id))
 
 
-@router.post("/actions/{action_id}/undo", summary="Undo an action on an account")
+@router.post(
+    "/actions/{action_id}/undo",
+    summary="Undo an action on an account",
+    responses={200: {"model": answers.ActionWritten}, **problems_of(*refused.UNDO)},
+)
 async def undo_action(action_id: Id, body: UndoBody, write: Annotated[Write, Depends(writes(ACTIONS))]) -> Response:
     """Coupons come back, an order is held again if its coupons are still free, the account may go on."""
     return await write.run(body, actions.undo_action(action_id, body.reason))
 
 
-@router.get("/users/{user_id}/actions", dependencies=[Depends(allowed(ACTIONS))], summary="Actions on an account")
+@router.get(
+    "/users/{user_id}/actions",
+    dependencies=[Depends(allowed(ACTIONS))],
+    summary="Actions on an account",
+    responses={200: {"model": answers.AccountActions}},
+)
 async def list_actions(request: Request, user_id: Id) -> dict[str, Any]:
     """All actions ever taken, the latest first, with who undid which."""
     return {"data": await store_of(request).fetch(lambda c: actions.actions_of(c, user_id)), "has_more": False}

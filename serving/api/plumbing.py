@@ -17,7 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.problems import problem, request_id
-from serving.openapi.describe import describe_problems, problems_of
+from serving.openapi.describe import problems_of
+from serving.openapi.document import complete_document
 from serving.openapi.pages import add_problem_pages
 
 MOST_BYTES = 2_000_000
@@ -98,12 +99,18 @@ def add_plumbing(app: FastAPI, ready: Callable[[], Awaitable[dict[str, str]]], r
     )
     app.add_middleware(Plumbing, seconds=seconds)
 
-    @app.get("/healthz", tags=["health"], response_class=PlainTextResponse)
+    @app.get("/healthz", tags=["health"], response_class=PlainTextResponse, summary="Whether the process answers")
     async def healthz() -> str:
         """The process answers."""
         return "ok"
 
-    @app.get("/readyz", tags=["health"], response_class=PlainTextResponse, responses=problems_of("not_ready"))
+    @app.get(
+        "/readyz",
+        tags=["health"],
+        response_class=PlainTextResponse,
+        summary="Whether the service can do its work",
+        responses=problems_of("not_ready"),
+    )
     async def readyz() -> Response:
         """The service can do its work; otherwise 503 and what is missing."""
         missing = await ready()
@@ -111,10 +118,10 @@ def add_plumbing(app: FastAPI, ready: Callable[[], Awaitable[dict[str, str]]], r
             return PlainTextResponse("ready")
         return problem("not_ready", [{"field": name, "expected": why} for name, why in missing.items()])
 
-    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, summary="Counters and latencies")
     async def metrics() -> Response:
         """Counters and latencies in the Prometheus text format."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     add_problem_pages(app)
-    describe_problems(app)
+    complete_document(app)

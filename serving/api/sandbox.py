@@ -10,9 +10,11 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime, Field, model_validator
 
 from serving.api.access import side_of, test_key
+from serving.api.answers.users import SandboxTime
 from serving.api.sweeper import sweep
 from serving.api.words import Body
 from serving.api.writes import Write, write_of
+from serving.openapi.describe import problems_of
 from serving.sides import advance
 
 router = APIRouter(prefix="/v1", tags=["sandbox"])
@@ -31,14 +33,23 @@ class ClockBody(Body):
         return self
 
 
-@router.get("/test_clock", dependencies=[Depends(test_key)], summary="The time of the sandbox")
+@router.get(
+    "/test_clock",
+    dependencies=[Depends(test_key)],
+    summary="The time of the sandbox",
+    responses={200: {"model": SandboxTime}},
+)
 async def get_clock(request: Request) -> dict[str, Any]:
     """What time it is for test keys; ``frozen`` once somebody has set it."""
     sandbox = await request.app.state.sides.sandbox()
     return {"now": f"{sandbox.clock().isoformat()}Z", "frozen": sandbox.clock.frozen is not None}
 
 
-@router.post("/test_clock", summary="Move the time of the sandbox")
+@router.post(
+    "/test_clock",
+    summary="Move the time of the sandbox",
+    responses={200: {"model": SandboxTime}, **problems_of("clock_backwards")},
+)
 async def set_clock(
     request: Request, body: ClockBody, write: Annotated[Write, Depends(write_of(test_key))]
 ) -> Response:

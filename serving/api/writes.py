@@ -50,21 +50,21 @@ class Write:
         self.principal = principal
         self._key = key
         self._route = route
-        self._dry_run = dry_run
+        self.dry_run = dry_run
 
     async def run(self, body: BaseModel | None, command: Command) -> Response:
         """Run a command that needs nothing from outside the ledger; its own transaction finds a replay."""
         with self._alone(body) as asked:
-            return answer_response(await self._store.run(asked, command, dry_run=self._dry_run))
+            return answer_response(await self._store.run(asked, command, dry_run=self.dry_run))
 
     async def consult(self, body: BaseModel | None, prepare: Callable[[], Awaitable[Command]]) -> Response:
         """Replay, or prepare (which asks scoring, so a replay is looked for first) and run the command."""
         with self._alone(body) as asked:
             known = None
-            if not self._dry_run:
+            if not self.dry_run:
                 known = await self._store.fetch(lambda connection: self._store.replayed(connection, asked))
             if known is None:
-                known = await self._store.run(asked, await prepare(), dry_run=self._dry_run)
+                known = await self._store.run(asked, await prepare(), dry_run=self.dry_run)
             return answer_response(known)
 
     async def in_parts(self, body: BaseModel | None, prepare: Callable[[Part], Awaitable[Command]]) -> Response:
@@ -75,18 +75,18 @@ class Write:
         """
         with self._alone(body) as asked:
             known = None
-            if not self._dry_run:
+            if not self.dry_run:
                 known = await self._store.fetch(lambda connection: self._store.replayed(connection, asked))
             if known is None:
                 command = await prepare(partial(self._part, asked))
-                known = await self._store.run(asked, command, dry_run=self._dry_run)
+                known = await self._store.run(asked, command, dry_run=self.dry_run)
             return answer_response(known)
 
     async def _part(self, asked: Asked, name: str, command: Command) -> Answer:
         # No principal has a name like this, so a part never meets another request.
         digest = hashlib.sha256(f"{asked.key}\n{name}".encode()).hexdigest()
         part = replace(asked, principal=f"{asked.principal}|part", key=digest)
-        return await self._store.run(part, command, dry_run=self._dry_run)
+        return await self._store.run(part, command, dry_run=self.dry_run)
 
     @contextmanager
     def _alone(self, body: BaseModel | None) -> Iterator[Asked]:
@@ -94,7 +94,7 @@ class Write:
         sent = canonical(body.model_dump(mode="json")) if body is not None else ""
         fingerprint = hashlib.sha256(f"{self._route}\n{sent}".encode()).hexdigest()
         asked = Asked(self.principal.name, self._key, self._route, fingerprint)
-        if self._dry_run:
+        if self.dry_run:
             yield asked
             return
         twin = (asked.principal, asked.key)

@@ -27,7 +27,7 @@ from serving.coupons.refusals import PASS
 from serving.coupons.stacking import Stacking
 from serving.coupons.turn import Offer, offer, split
 
-NODES = 1_000
+NODES = 600
 
 
 @dataclass(frozen=True, slots=True)

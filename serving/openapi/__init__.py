@@ -1,2 +1,2 @@
-"""What the API says of itself: problems in its document (`describe`), their pages (`pages`), and what breaks callers
-when the document changes (`compare`, `schemas`)."""
+"""What the API says of itself: its document (`document`: problems in `describe`, `scopes`, `requests` to copy), pages
+about problems (`pages`), and what breaks callers when the document changes (`compare`, `schemas`)."""

@@ -7,10 +7,8 @@ key, the body and the ledger is added here, so that no route can forget it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-from fastapi import FastAPI
 
 from serving.api.problems import MEDIA_TYPE, PROBLEMS, title
 from serving.coupons.refusals import CATALOGUE
@@ -71,18 +69,6 @@ def texts(code: str) -> tuple[int, str, str]:
         return PROBLEMS[code]
     entry = CATALOGUE[code]
     return entry.status, entry.en, entry.zh
-
-
-def describe_problems(app: FastAPI) -> None:
-    """Complete the app's OpenAPI document when it is first asked for."""
-    plain: Callable[[], dict[str, Any]] = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = with_problems(plain())
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def with_problems(document: dict[str, Any]) -> dict[str, Any]:

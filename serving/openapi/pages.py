@@ -38,13 +38,21 @@ class ProblemPages(BaseModel):
 def add_problem_pages(app: FastAPI) -> None:
     """Serve the pages; every app has them, so that the relative ``type`` leads somewhere wherever it was met."""
 
-    @app.get("/problems", tags=["problems"], response_model=None, responses=_either(ProblemPages))
+    @app.get(
+        "/problems", tags=["problems"], summary="List problems", response_model=None, responses=_either(ProblemPages)
+    )
     async def problems(request: Request) -> Response:
         """Every problem and refusal."""
         pages = [page_of(code) for code in sorted({*PROBLEMS, *CATALOGUE})]
         return _answer(request, pages, ProblemPages(data=pages, has_more=False))
 
-    @app.get("/problems/{code}", tags=["problems"], response_model=None, responses=_either(ProblemPage))
+    @app.get(
+        "/problems/{code}",
+        tags=["problems"],
+        summary="Get a problem",
+        response_model=None,
+        responses=_either(ProblemPage),
+    )
     async def problem(request: Request, code: Code) -> Response:
         """One problem or refusal: its status and what it says."""
         if code not in PROBLEMS and code not in CATALOGUE:

@@ -10,8 +10,8 @@ from sqlalchemy import Column, Index, String, Table
 
 from serving.store.schema import metadata
 
-# What a list is filtered by (F030): kind, class, function, stackable, issue, delivery, place; and where a template may
-# be taken now ("offered", only while it is open and given by claim).
+# What templates are found by: kind, class, function, stackable, issue, delivery, place (F030), access; and where one
+# may be taken now ("offered", only while it is open and given by claim).
 template_facets = Table(
     "template_facets",
     metadata,

@@ -78,6 +78,7 @@ def facet_rows(template: Template) -> list[dict[str, Any]]:
         ("stackable", "yes" if classed.stackable else "no"),
         ("issue", classed.issue),
         ("delivery", template.delivery),
+        ("access", template.access),
         *(("place", place) for place in dict.fromkeys(classed.places)),
     ]
     if template.access == "open" and template.delivery == "claim":

@@ -46,6 +46,8 @@ __all__ = [
     "set_access",
 ]
 
+# More templates than this are not weighed for one decision.
+MOST_ON_OFFER = 500
 # By what lists of templates are filtered (F030).
 FACETS = ("kind", "class", "function", "stackable", "issue", "delivery", "place")
 
@@ -148,12 +150,20 @@ def find_on_shelf(connection: Connection, template_id: str) -> OnShelf | None:
     return on_shelf(connection, rows)[0] if rows else None
 
 
-def on_offer(connection: Connection, campaign_id: str | None) -> Sequence[Template]:
-    """Templates that a decision may give, of one campaign or of all, by id."""
-    query = _CURRENT.where(templates.c.access != "closed").order_by(templates.c.template_id)
+def on_offer(connection: Connection, campaign_id: str | None, limit: int = MOST_ON_OFFER) -> Sequence[Template]:
+    """Templates that a decision may give, of one campaign or of all, by id.
+
+    At most ``limit``: those that only decisions give come before those that anybody may claim, then by id.
+    """
+    query = _CURRENT.join(template_facets, template_facets.c.template_id == templates.c.template_id)
     if campaign_id is not None:
         query = query.where(templates.c.campaign_id == campaign_id)
-    return [found.template for found in on_shelf(connection, connection.execute(query).all())]
+    rows: list[Row[Any]] = []
+    for access in ("decision", "open"):
+        given = query.where(template_facets.c.facet == "access", template_facets.c.value == access)
+        ordered = given.order_by(template_facets.c.template_id).limit(limit - len(rows))
+        rows += connection.execute(ordered).all()
+    return [found.template for found in on_shelf(connection, sorted(rows, key=lambda row: row.template_id))]
 
 
 def list_templates(connection: Connection, cursor: Cursor, facets: Mapping[str, str] | None = None) -> Slice[OnShelf]:

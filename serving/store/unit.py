@@ -20,7 +20,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import DBAPIError
 
 from serving.clock import Clock, Ids, utc_now
@@ -28,7 +28,7 @@ from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.store.engine import POSTGRES_WRITERS, is_sqlite, reader_engine, require_durable, writer_engine
 from serving.store.faults import fault
 from serving.store.migrate import migrate
-from serving.store.rows import insert_new
+from serving.store.rows import Prepared, insert_new, insert_rows
 from serving.store.schema import events, outbox, requests
 from serving.store.turn import Turn
 
@@ -114,12 +114,10 @@ class Transaction:
     def write_events(self) -> None:
         if not self._events:
             return
-        self.connection.execute(_NEW_EVENT, self._events)
+        insert_rows(self.connection, events, self._events)
         fault("after_event")
-        self.connection.execute(
-            _NEW_MESSAGE,
-            [{"event_id": row["event_id"], "kind": row["kind"], "created_at": row["at"]} for row in self._events],
-        )
+        messages = [{"event_id": row["event_id"], "kind": row["kind"], "created_at": row["at"]} for row in self._events]
+        insert_rows(self.connection, outbox, messages)
         fault("after_outbox")
 
     def write_last(self) -> Verdict:
@@ -129,9 +127,6 @@ class Transaction:
                 return verdict
         return PASS
 
-
-_NEW_EVENT = insert(events).inline()
-_NEW_MESSAGE = insert(outbox).inline()
 
 Command = Callable[[Transaction], Answer | Refuse]
 
@@ -309,13 +304,15 @@ def canonical(data: Any) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-_BY_KEY = select(requests.c.fingerprint, requests.c.status, requests.c.body).where(
-    requests.c.principal == bindparam("principal"), requests.c.key == bindparam("key")
+_BY_KEY = Prepared(
+    select(requests.c.fingerprint, requests.c.status, requests.c.body).where(
+        requests.c.principal == bindparam("principal"), requests.c.key == bindparam("key")
+    )
 )
 
 
 def _known(connection: Connection, request: Request) -> Answer | None:
-    row = connection.execute(_BY_KEY, {"principal": request.principal, "key": request.key}).one_or_none()
+    row = _BY_KEY.one(connection, {"principal": request.principal, "key": request.key})
     if row is None:
         return None
     if row.fingerprint != request.fingerprint:

@@ -1,7 +1,7 @@
 """The relay's book: one row per event and endpoint, claimed by lease, settled by whoever holds the lease.
 
-Rows are claimed one by one (``SKIP LOCKED`` on PostgreSQL; on SQLite writers take turns), never by "newer than the last one
-seen": PostgreSQL numbers events before they are committed, so a smaller number may turn up later.
+Rows are claimed one by one (``SKIP LOCKED`` on PostgreSQL; on SQLite writers take turns), never by "newer than the last
+one seen": PostgreSQL numbers events before they are committed, so a smaller number may turn up later.
 """
 
 from __future__ import annotations

@@ -10,13 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi import Depends, FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import InputError
 from serving import keys
-from serving.keys import ROLES, SCOPES, TEST_ROLES, KeyRing, Principal, embedded_keys, hash_key, new_key
+from serving.api.access import allowed
+from serving.api.problems import add_problem_handlers
+from serving.keys import ROLES, SCOPES, SCORE, TEST_ROLES, KeyRing, Principal, embedded_keys, hash_key, new_key
 
 NAMES = {*ROLES, *(f"test_{role}" for role in TEST_ROLES)}
 
@@ -59,6 +63,26 @@ def test_a_key_from_before_there_were_two_kinds_is_live() -> None:
 def test_a_key_works_until_the_end_of_its_last_utc_day(now: datetime, works: bool) -> None:
     entry = (hash_key("fd_live_a"), Principal("shop", frozenset(), expires=date(2026, 6, 1)))
     assert (KeyRing([entry], lambda: now).find("fd_live_a") is not None) is works
+
+
+@pytest.mark.parametrize(("day", "status"), [(1, 200), (2, 401)])
+async def test_an_expired_key_is_answered_like_an_unknown_one(day: int, status: int) -> None:
+    app = FastAPI()
+    add_problem_handlers(app)
+    entry = (hash_key("fd_live_a"), Principal("shop", frozenset({SCORE}), expires=date(2026, 6, 1)))
+    app.state.keys = KeyRing([entry], lambda: datetime(2026, 6, day))
+
+    @app.get("/score", dependencies=[Depends(allowed(SCORE))])
+    async def score() -> str:
+        return "ok"
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as http:
+        answer, unknown = [
+            await http.get("/score", headers={"Authorization": f"Bearer {key}"}) for key in ("fd_live_a", "fd_live_b")
+        ]
+    assert answer.status_code == status
+    assert unknown.status_code == 401
+    assert status == 200 or answer.content == unknown.content
 
 
 @given(st.text(max_size=80))

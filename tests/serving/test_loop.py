@@ -31,9 +31,9 @@ async def test_a_trigger_becomes_a_decision_a_coupon_a_redemption_and_refunds(sh
     assert coupon["valid_until"] == "2026-05-07T16:00:00Z"
     quote = (await shop.post("checkout", "/v1/quotes", {"user_id": "u1", "cart": CART})).json()
     assert quote["payable_cents"] == 17000
-    assert [line["share_cents"] for line in quote["best"]["lines"]] == [1500, 1500]
+    assert [line["coupon_cents"] for line in quote["best"]["lines"]] == [1500, 1500]
     held = await shop.post(
-        "checkout", "/v1/holds", {"user_id": "u1", "coupon_id": coupon["coupon_id"], "order_id": "o1", "cart": CART}
+        "checkout", "/v1/holds", {"user_id": "u1", "coupon_ids": [coupon["coupon_id"]], "order_id": "o1", "cart": CART}
     )
     assert held.status_code == 201, held.text
     assert held.json()["lines"] == quote["best"]["lines"]

@@ -10,7 +10,10 @@ from fakes.shop import Clock, cart
 from fakes.stall import Stall
 from fakes.till import basket
 
+from serving.api import shown
+
 CUT = {"deduction": {"kind": "threshold_cut", "minimum_cents": 20_000, "face_cents": 5_000}}
+EVERYWHERE = {"card": {"places": ["coupon_centre", "product_page", "personal_centre", "order_confirmation"]}}
 PAGE = {"card": {"places": ["product_page"]}}
 
 
@@ -153,24 +156,37 @@ async def test_the_coupon_centre_says_what_a_claim_would_be_told(stall: Stall) -
     """Every offer is claimed after it was shown: claimable means issued, otherwise the same refusal."""
     await stall.template("anyone")
     await stall.template("one_each", per_user=1)
+    await stall.template("one_a_day", per_user_day=1)
     await stall.template("gone", quantity=1)
+    await stall.template("gone_today", day_quota=1, quantity=5)
+    await stall.template("mine_and_gone", per_user=1, quantity=1)
+    drawn = {"kind": "random_amount", "low_cents": 100, "high_cents": 100}
+    await stall.template("pool", deduction=drawn, pool_cents=100)
+    for name, caps in (("broke", {"budget_cents": 0}), ("full", {"budget_cents": 10_000, "liability_cents": 700})):
+        made = await stall.post("operator", "/v1/campaigns", {"campaign_id": name, "name": name, **caps})
+        assert made.status_code == 201
+        await stall.template(name, campaign_id=name)
     await stall.template("gold", audience={"member_tiers": ["gold"]})
     await stall.template("newcomers", audience={"newcomer": True}, coupon_class="newcomer")
     await stall.template("closed", access="closed")
     await stall.template("pushed", delivery="push")
     stall.user("u1", orders=2)
-    await stall.claim("u1", "one_each")
-    await stall.claim("u2", "gone")
+    for name in ("one_each", "one_a_day", "mine_and_gone"):
+        await stall.claim("u1", name)
+    for name in ("gone", "gone_today", "pool"):
+        await stall.claim("u2", name)
     shown = {
         offer["template_id"]: offer for offer in (await stall.get("issuance", "/v1/coupon-centre?user_id=u1"))["data"]
     }
-    assert sorted(shown) == ["anyone", "gold", "gone", "newcomers", "one_each"]
+    assert "closed" not in shown
+    assert "pushed" not in shown
+    assert len({str(offer["why_not"] and offer["why_not"]["code"]) for offer in shown.values()}) == 10
     for template_id, offer in shown.items():
         answer = await stall.post("issuance", "/v1/claims", {"user_id": "u1", "template_id": template_id})
         assert offer["claimable"] == (answer.status_code == 201), template_id
         if offer["why_not"] is not None:
             assert offer["why_not"]["code"] == answer.json()["code"]
-            assert offer["why_not"]["detail_zh"] == answer.json()["detail_zh"]
+            assert offer["why_not"].get("distance") == answer.json().get("distance")
 
 
 @pytest.mark.requirement("F097")
@@ -191,15 +207,16 @@ async def test_the_product_page_shows_flash_sale_quantity_promotion_gift_and_cou
 
 @pytest.mark.requirement("F097")
 async def test_every_place_has_a_read_of_its_own(small_stall: Stall) -> None:
-    places = ["personal_centre", "coupon_centre", "product_page", "order_confirmation"]
+    places = ["personal_centre", "coupon_centre", "product_page", "order_confirmation", "venue_page", "activity"]
     for place in places:
         await small_stall.template(place, card={"places": [place]})
     centre = await small_stall.get("checkout", "/v1/users/u1/personal-centre")
     coupons = await small_stall.get("issuance", "/v1/coupon-centre")
     page = await small_stall.get("issuance", "/v1/products/s/offers?category=shoes")
     order = await small_stall.post("checkout", "/v1/order-confirmation", {"user_id": "u1", "cart": cart(9_000)})
-    shown = [centre["offers"], coupons["data"], page["coupon"], order.json()["offers"]]
-    assert [[offer["template_id"] for offer in offers] for offers in shown] == [[place] for place in places]
+    others = [(await small_stall.get("issuance", f"/v1/places/{place}/offers"))["data"] for place in places[4:]]
+    found = [centre["offers"], coupons["data"], page["coupon"], order.json()["offers"], *others]
+    assert [[offer["template_id"] for offer in offers] for offers in found] == [[place] for place in places]
 
 
 @pytest.mark.requirement("F099")
@@ -243,3 +260,40 @@ async def test_what_is_sent_wrongly_is_named(small_stall: Stall) -> None:
     ):
         answer = await small_stall.send("GET", "issuance", path)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), path
+
+
+async def test_answers_have_the_shapes_of_the_document(small_stall: Stall) -> None:
+    await small_stall.template("limited", quantity=9, card={"places": ["coupon_centre", "product_page"]})
+    await small_stall.template("gold", audience={"member_tiers": ["gold"]}, **EVERYWHERE)
+    await small_stall.template("flat", **EVERYWHERE)
+    await small_stall.template("cut", **CUT)
+    await small_stall.claim("u1", "flat")
+    await small_stall.claim("u1", "cut")
+    confirmed = await small_stall.post("checkout", "/v1/order-confirmation", {"user_id": "u1", "cart": cart(9_000)})
+    shown.Confirmation.model_validate(confirmed.json())
+    for shape, role, path in (
+        (shown.Page[shown.Card], "checkout", "/v1/users/u1/wallet"),
+        (shown.PersonalCentre, "checkout", "/v1/users/u1/personal-centre"),
+        (shown.Page[shown.Offer], "issuance", "/v1/coupon-centre?user_id=u1"),
+        (shown.ProductOffers, "issuance", "/v1/products/s/offers?category=shoes&user_id=u1"),
+        (shown.Page[shown.OnShelf], "operator", "/v1/templates"),
+        (shown.OnShelf, "operator", "/v1/templates/cut"),
+        (shown.Page[shown.Version], "operator", "/v1/templates/cut/versions"),
+    ):
+        answer = await small_stall.get(role, path)
+        shape.model_validate(answer)
+        assert answer.get("data", True), path
+
+
+async def test_examples_of_the_document_have_the_shapes_that_it_promises(small_stall: Stall) -> None:
+    shapes = {
+        "/v1/users/{user_id}/wallet": shown.Page[shown.Card],
+        "/v1/users/{user_id}/personal-centre": shown.PersonalCentre,
+        "/v1/coupon-centre": shown.Page[shown.Offer],
+        "/v1/products/{sku}/offers": shown.ProductOffers,
+    }
+    paths = small_stall.app.openapi()["paths"]
+    for path, shape in shapes.items():
+        content = paths[path]["get"]["responses"]["200"]["content"]["application/json"]
+        shape.model_validate(content["example"])
+        assert "$ref" in content["schema"], path

@@ -62,7 +62,8 @@ async def test_codes_are_made_for_templates_that_give_by_code(small_desk: Any) -
     assert told(await small_desk.post("operator", "/v1/templates/none_such/codes", {"count": 1})) == "template_unknown"
 
 
-async def test_unknown_used_foreign_and_expired_codes_have_one_answer(desk: Any) -> None:
+async def test_unknown_used_foreign_and_expired_codes_have_one_answer(small_desk: Any) -> None:
+    desk = small_desk
     desk.template("gift", delivery="code")
     (used,) = await desk.codes("gift", 1)
     (expired,) = await desk.codes("gift", 1, expires_at="2026-05-01T04:00:01Z")
@@ -103,7 +104,8 @@ async def test_many_accounts_on_one_thing_share_the_guesses(desk: Any, thing: st
     desk.verify()
 
 
-async def test_who_is_locked_again_and_again_becomes_a_case(desk: Any) -> None:
+async def test_who_is_locked_again_and_again_becomes_a_case(small_desk: Any) -> None:
+    desk = small_desk
     for _ in range(3):
         assert len(desk.events("case.opened")) == 0
         for n in range(10):
@@ -117,7 +119,8 @@ async def test_who_is_locked_again_and_again_becomes_a_case(desk: Any) -> None:
     desk.verify()
 
 
-async def test_a_right_code_leaves_no_trace_among_the_guesses_and_a_refused_one_stays_good(desk: Any) -> None:
+async def test_a_right_code_leaves_no_trace_among_the_guesses_and_a_refused_one_stays_good(small_desk: Any) -> None:
+    desk = small_desk
     desk.template("gift", delivery="code", per_user=1)
     first, second = await desk.codes("gift", 2)
     assert told(await desk.code("u1", first, device_id="d1")) == "won"
@@ -131,3 +134,14 @@ async def test_a_wrong_guess_sent_again_under_its_key_is_one_guess(small_desk: A
     for _ in range(20):
         assert told(await small_desk.post("issuance", "/v1/claims", body, "same")) == "code_unknown"
     assert len(small_desk.events("code.guessed")) == 1
+
+
+async def test_a_code_cannot_be_tried_without_being_counted_and_codes_of_a_rehearsal_are_not_shown(
+    small_desk: Any,
+) -> None:
+    small_desk.template("gift", delivery="code")
+    tried = await small_desk.post("issuance", "/v1/claims?dry_run=true", {"user_id": "u1", "code": "WRONG"})
+    assert (tried.status_code, tried.json()["errors"][0]["field"]) == (422, "dry_run")
+    made = await small_desk.post("operator", "/v1/templates/gift/codes?dry_run=true", {"count": 3})
+    assert (made.json()["count"], made.json()["dry_run"], "codes" in made.json()) == (3, True, False)
+    assert small_desk.verify().rows["codes"] == 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import time
+from random import Random
 from typing import Any
 
 import pytest
-from fakes.desk import tally, told
+from fakes.desk import Desk, tally, told
 
 from serving.coupons.kinds import RandomAmount
 from serving.coupons.windows import Slot
@@ -57,9 +58,9 @@ async def test_the_501st_of_500_fails_and_an_unlimited_template_goes_on(small_de
 @pytest.mark.requirement("F040")
 async def test_a_limited_quantity_can_be_shown_as_what_is_left(small_desk: Any) -> None:
     small_desk.template(quantity=500)
-    shown = (await small_desk.claim("u1")).json()["template"]
-    assert shown["limits"]["quantity"] if "limits" in shown else shown["quantity"] == 500
-    assert small_desk.issued() == 1
+    await small_desk.claim("u1")
+    shown = (await small_desk.get("operator", "/v1/templates/cut")).json()
+    assert (shown["quantity"], shown["issued"], shown["remaining"]) == (500, 1, 499)
 
 
 @pytest.mark.requirement("F041")
@@ -77,18 +78,21 @@ async def test_one_a_day_is_refused_the_second_time_and_allowed_the_next_day(des
 
 @pytest.mark.requirement("F041")
 @pytest.mark.requirement("F043")
-@pytest.mark.parametrize("limit", [1, 2, 3])
-async def test_a_total_limit_of_one_to_three_holds_for_ever(desk: Any, limit: int) -> None:
-    desk.template(per_user=limit)
-    assert await together(desk.claim("u1") for _ in range(12)) == {"won": limit, "user_limit_total": 12 - limit}
+async def test_a_total_limit_of_one_to_three_holds_for_ever(desk: Any) -> None:
+    for limit in (1, 2, 3):
+        desk.template(f"t{limit}", per_user=limit)
+        found = await together(desk.claim("u1", f"t{limit}") for _ in range(12))
+        assert found == {"won": limit, "user_limit_total": 12 - limit}
     desk.clock.forward(days=400)
-    assert told(await desk.claim("u1")) == "user_limit_total"
-    assert told(await desk.claim("u2")) == "won"
+    for limit in (1, 2, 3):
+        assert told(await desk.claim("u1", f"t{limit}")) == "user_limit_total"
+        assert told(await desk.claim("u2", f"t{limit}")) == "won"
     desk.verify()
 
 
 @pytest.mark.requirement("F042")
-async def test_a_pushed_coupon_counts_against_the_users_own_claim(desk: Any) -> None:
+async def test_a_pushed_coupon_counts_against_the_users_own_claim(small_desk: Any) -> None:
+    desk = small_desk
     desk.template(per_user=1)
     assert told(await desk.push("cut", "u1")) == "won"
     assert told(await desk.claim("u1")) == "user_limit_total"
@@ -98,16 +102,16 @@ async def test_a_pushed_coupon_counts_against_the_users_own_claim(desk: Any) -> 
 
 
 @pytest.mark.requirement("F067")
-@pytest.mark.parametrize("kind", ["device", "ip", "address"])
-async def test_two_per_thing_refuses_the_third_account_and_a_claim_without_the_thing(desk: Any, kind: str) -> None:
-    desk.template(**{f"per_{kind}": 2})
-    field = "device_id" if kind == "device" else kind
-    thing = {field: "1 Long Street, Springfield 12345" if kind == "address" else "203.0.113.7"}
-    found = await together(desk.claim(f"u{n}", **thing) for n in range(9))
-    assert found == {"won": 2, f"{kind}_limit": 7}
-    assert told(await desk.claim("u20")) == f"{kind}_required"
-    other = {field: "22 Other Road, Shelbyville 54321" if kind == "address" else "203.0.113.8"}
-    assert told(await desk.claim("u21", **other)) == "won"
+async def test_two_per_thing_refuses_the_third_account_and_a_claim_without_the_thing(desk: Any) -> None:
+    for kind in ("device", "ip", "address"):
+        desk.template(kind, **{f"per_{kind}": 2})
+        field = "device_id" if kind == "device" else kind
+        thing = {field: "1 Long Street, Springfield 12345" if kind == "address" else "203.0.113.7"}
+        found = await together(desk.claim(f"u{n}", kind, **thing) for n in range(9))
+        assert found == {"won": 2, f"{kind}_limit": 7}
+        assert told(await desk.claim("u20", kind)) == f"{kind}_required"
+        other = {field: "22 Other Road, Shelbyville 54321" if kind == "address" else "203.0.113.8"}
+        assert told(await desk.claim("u21", kind, **other)) == "won"
     desk.verify()
 
 
@@ -154,7 +158,8 @@ async def test_each_slot_has_its_own_quota_and_hands_nothing_on(desk: Any) -> No
 
 
 @pytest.mark.requirement("F060")
-async def test_what_a_slot_leaves_over_is_carried_only_when_configured(desk: Any) -> None:
+async def test_what_a_slot_leaves_over_is_carried_only_when_configured(small_desk: Any) -> None:
+    desk = small_desk
     desk.template(slots=TEN, carry=True)
     desk.at("2026-05-01", "10:10")
     assert told(await desk.claim("u1")) == "won"
@@ -166,7 +171,8 @@ async def test_what_a_slot_leaves_over_is_carried_only_when_configured(desk: Any
 
 
 @pytest.mark.requirement("F062")
-async def test_time_quantity_and_depth_hold_together(desk: Any) -> None:
+async def test_time_quantity_and_depth_hold_together(small_desk: Any) -> None:
+    desk = small_desk
     desk.template(kind=RandomAmount(9000, 9000), quantity=3, slots=TEN, per_user=1)
     desk.at("2026-05-01", "10:00")
     found = await one_by_one(desk.claim(user) for user in ("a", "a", "b", "c", "d"))
@@ -196,14 +202,10 @@ async def test_the_last_of_the_liability_goes_to_one_and_a_spent_budget_gives_no
     desk.verify()
 
 
-async def test_claims_in_two_processes_on_one_ledger_share_the_limit(desk: Any, tmp_path: Any) -> None:
-    if desk.url.startswith("sqlite"):
-        pytest.skip("one process writes an SQLite ledger")
-    from fakes.desk import Desk
-
+async def test_claims_through_two_apps_on_one_ledger_share_the_limit(desk: Any, tmp_path: Any) -> None:
     desk.template(quantity=10, per_user=1)
     other = Desk(tmp_path, desk.url, desk.clock, desk.scoring)
-    other.store.ids.entropy = __import__("random").Random(7).randbytes
+    other.store.ids.entropy = Random(7).randbytes
     try:
         claims = [(desk, other)[n % 2].claim(f"u{n % 30}", key=f"k{n}") for n in range(60)]
         found = await together(claims)

@@ -12,6 +12,7 @@ from fakes.desk import tally, told
 from serving.coupons.draws import pick
 from serving.coupons.kinds import LuckyDraw, NoThreshold, Prize
 from serving.issue import draw_seed
+from serving.review.store import decide
 
 
 @pytest.mark.requirement("F065")
@@ -75,7 +76,8 @@ async def test_sharing_earns_one_per_rule_up_to_the_cap_of_the_day(desk: Any) ->
 
 
 @pytest.mark.requirement("F021")
-async def test_an_invited_user_who_registers_earns_the_inviter_one_coupon(desk: Any) -> None:
+async def test_an_invited_user_who_registers_earns_the_inviter_one_coupon(small_desk: Any) -> None:
+    desk = small_desk
     desk.template()
     for n in range(3):
         desk.user(f"new{n}")
@@ -138,7 +140,8 @@ async def test_each_member_of_a_complete_group_draws_one(desk: Any) -> None:
 
 
 @pytest.mark.requirement("F023")
-async def test_a_game_gives_a_coupon_whose_source_is_recorded(desk: Any) -> None:
+async def test_a_game_gives_a_coupon_whose_source_is_recorded(small_desk: Any) -> None:
+    desk = small_desk
     desk.template()
     assert (await desk.claim("u1", source="game")).json()["source"] == "game"
     assert (await desk.claim("u1", source="social")).json()["source"] == "social"
@@ -178,5 +181,8 @@ async def test_a_withheld_reward_is_not_used_up(small_desk: Any) -> None:
     desk.scoring.action = "withhold"
     assert told(await desk.reward("review", "u1", ref="review_1")) == "under_review"
     desk.scoring.action = "allow"
+    assert told(await desk.reward("review", "u1", ref="review_1")) == "under_review"
+    (case,) = desk.events("case.opened")
+    desk.write(decide(case["case_id"], "legitimate", "allow", "reviewer"))
     assert told(await desk.reward("review", "u1", ref="review_1")) == "won"
     desk.verify()

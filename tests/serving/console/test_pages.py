@@ -67,7 +67,7 @@ async def test_tiles_show_the_ledger(page: Any) -> None:
     await shop.template()
     from fakes.shop import cart
 
-    body = {"user_id": "u1", "coupon_id": await shop.coupon("u1"), "order_id": "o", "cart": cart(5000)}
+    body = {"user_id": "u1", "coupon_ids": [await shop.coupon("u1")], "order_id": "o", "cart": cart(5000)}
     await shop.post("checkout", "/v1/redemptions", body)
     await shop.coupon("u2")
     html = (await sign_in(page)).text

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracles.coupons import all_splits, distance, hamilton, unit_prices
-from serving.coupons.apportion import apportion, unit_share
+from oracles.combinations import fair_split
+from oracles.coupons import all_splits, distance, hamilton
+from serving.coupons.apportion import apportion
 from serving.coupons.money import InvalidError
 
 weights_and_capacities = st.lists(
@@ -28,6 +29,14 @@ def test_shares_sum_to_the_total_and_stay_within_capacity(lines: list[tuple[int,
 def test_without_tight_capacities_it_is_the_largest_remainder_rule(weights: list[int], data: st.DataObject) -> None:
     total = data.draw(st.integers(0, sum(weights)))
     assert apportion(total, weights, weights) == hamilton(total, weights)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=1, max_size=12), st.data())
+def test_with_capacities_it_is_what_exact_fractions_say(lines: list[tuple[int, int]], data: st.DataObject) -> None:
+    weights = [max(pair) for pair in lines]
+    room = [min(pair) for pair in lines]
+    total = data.draw(st.integers(0, sum(room)))
+    assert list(apportion(total, weights, room)) == fair_split(total, weights, room)
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.data())
@@ -56,14 +65,3 @@ def test_what_a_full_line_cannot_take_goes_to_the_others() -> None:
 def test_a_total_that_does_not_fit_is_refused() -> None:
     with pytest.raises(InvalidError, match="total"):
         apportion(11, [1, 1], [5, 5])
-
-
-@given(st.integers(1, 50), st.integers(0, 10**6), st.data())
-def test_units_sum_to_their_line_and_never_pay_less_than_nothing(
-    quantity: int, unit_price: int, data: st.DataObject
-) -> None:
-    share = data.draw(st.integers(0, min(quantity * unit_price, 5000)))
-    units = [unit_share(share, quantity, unit) for unit in range(1, quantity + 1)]
-    assert sum(units) == share
-    assert [unit_price - unit for unit in units] == unit_prices(unit_price, quantity, share)
-    assert min(unit_price - unit for unit in units) >= 0

@@ -1,157 +1,202 @@
-"""What a cart costs: the requirement's own examples, and laws for every cart."""
+"""What a cart costs: usable and unusable coupons, sets that the customer chooses, and laws for every cart."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 import pytest
-from hypothesis import given
+from fakes.wallets import NOW, carts, give, kinds, margins, stack_rules, wallets
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracles.coupons import discount
 from serving.coupons.cart import Cart, Line
-from serving.coupons.coupon import Coupon
-from serving.coupons.kinds import Kind, NoThreshold, Percent, ThresholdCut
-from serving.coupons.pricing import Priced, price, quote
+from serving.coupons.kinds import Freight, Gift, GiftItem, Kind, NoThreshold, Percent, ThresholdCut
+from serving.coupons.margin import Margin
+from serving.coupons.money import InvalidError
+from serving.coupons.pricing import Candidate, Rates, price_set, quote
+from serving.coupons.receipt import Receipt
 from serving.coupons.refusals import Refuse
-from serving.coupons.rules import Use
 from serving.coupons.scope import Scope
+from serving.coupons.stacking import Stacking
 from serving.coupons.template import Template
 from serving.coupons.validity import DaysFromClaim
 
-NOW = datetime(2026, 5, 1, 12)
+DEFAULT = Rates()
 
 
-def template(kind: Kind, scope: Scope | None = None, template_id: str = "t") -> Template:
-    return Template(template_id, template_id, kind, DaysFromClaim(7), scope or Scope())
-
-
-def coupon(coupon_id: str = "c", user_id: str = "u", template_id: str = "t") -> Coupon:
-    return Coupon(
-        coupon_id, user_id, template_id, 1, None, None, 0, NOW, NOW - timedelta(days=1), NOW + timedelta(days=6)
-    )
+def owned(coupon_id: str, kind: Kind, days: int = 6, **more: Any) -> Candidate:
+    template = Template(f"t-{coupon_id}", "t", kind, DaysFromClaim(7), **more)
+    return give(coupon_id, template, NOW + timedelta(days=days))
 
 
 def cart(*prices: int, quantity: int = 1, floor: int = 0) -> Cart:
     return Cart(tuple(Line(n, f"s{n}", "shoes", quantity, cents, floor) for n, cents in enumerate(prices, 1)))
 
 
-def pay(kind: Kind, bought: Cart, scope: Scope | None = None) -> int:
-    answer = price(Use(coupon(), template(kind, scope), "u", bought, NOW))
-    assert isinstance(answer, Priced), answer
-    return bought.goods_cents - answer.discount_cents
+def ask(bought: Cart, *wallet: Candidate, rates: Rates = DEFAULT) -> Receipt | Refuse:
+    return price_set(wallet, "u", bought, NOW, rates)
+
+
+def pay(bought: Cart, *wallet: Candidate) -> int:
+    answer = ask(bought, *wallet)
+    assert isinstance(answer, Receipt), answer
+    return answer.payable_cents
 
 
 @pytest.mark.requirement("F001")
 def test_a_cart_of_250_with_200_minus_50_pays_200() -> None:
-    assert pay(ThresholdCut(20000, 5000), cart(25000)) == 20000
+    assert pay(cart(25000), owned("c", ThresholdCut(20000, 5000))) == 20000
 
 
 @pytest.mark.requirement("F004")
 def test_ten_percent_of_200_is_20_and_of_2000_is_capped_at_50() -> None:
-    assert pay(Percent(10, 5000), cart(20000)) == 18000
-    assert pay(Percent(10, 5000), cart(200000)) == 195000
+    assert pay(cart(20000), owned("c", Percent(10, 5000))) == 18000
+    assert pay(cart(200000), owned("c", Percent(10, 5000))) == 195000
 
 
+@pytest.mark.requirement("F103")
 @pytest.mark.requirement("F007")
 def test_a_cart_of_12_with_10_off_pays_2_and_a_cart_of_8_pays_nothing() -> None:
-    assert pay(NoThreshold(1000), cart(1200)) == 200
-    assert pay(NoThreshold(1000), cart(800)) == 0
+    assert pay(cart(1200), owned("c", NoThreshold(1000))) == 200
+    assert pay(cart(800), owned("c", NoThreshold(1000))) == 0
 
 
-@pytest.mark.requirement("F116")
-def test_thirty_over_a_hundred_and_two_fifties_is_15_and_7_50_each() -> None:
-    bought = Cart((Line(1, "c", "x", 1, 10000), Line(2, "d", "x", 2, 5000)))
-    answer = price(Use(coupon(), template(NoThreshold(3000)), "u", bought, NOW))
-    assert isinstance(answer, Priced)
-    assert [line.share_cents for line in answer.split] == [1500, 1500]
-
-
-@pytest.mark.requirement("F114")
-def test_sixty_and_forty_with_ten_off_are_54_and_36() -> None:
-    answer = price(Use(coupon(), template(NoThreshold(1000)), "u", cart(6000, 4000), NOW))
-    assert isinstance(answer, Priced)
-    assert [line.share_cents for line in answer.split] == [600, 400]
+@pytest.mark.requirement("F010")
+def test_a_freight_coupon_takes_from_the_freight_alone() -> None:
+    assert pay(replace(cart(5000), freight_cents=1200), owned("c", Freight(1000))) == 5200
+    assert pay(replace(cart(5000), freight_cents=800), owned("c", Freight(1000))) == 5000
+    assert ask(cart(5000), owned("c", Freight(1000))) == Refuse("nothing_to_deduct")
 
 
 @pytest.mark.requirement("F045")
 def test_a_category_coupon_ignores_other_lines_in_threshold_and_split() -> None:
     bought = Cart((Line(1, "a", "shoes", 1, 6000), Line(2, "b", "books", 1, 9000)))
     shoes = Scope("category", ("shoes",))
-    short = price(Use(coupon(), template(ThresholdCut(10000, 1000), shoes), "u", bought, NOW))
-    assert short == Refuse("amount_short", 4000, "cents")
-    reached = price(Use(coupon(), template(ThresholdCut(5000, 1000), shoes), "u", bought, NOW))
-    assert isinstance(reached, Priced)
-    assert [line.share_cents for line in reached.split] == [1000, 0]
+    assert ask(bought, owned("c", ThresholdCut(10000, 1000), scope=shoes)) == Refuse("amount_short", 4000, "cents")
+    reached = ask(bought, owned("c", ThresholdCut(5000, 1000), scope=shoes))
+    assert isinstance(reached, Receipt)
+    assert reached.coupons[0].shares == (1000, 0)
 
 
 def test_no_line_goes_below_its_floor() -> None:
     bought = Cart((Line(1, "a", "x", 2, 500, 400), Line(2, "b", "x", 1, 500)))
-    answer = price(Use(coupon(), template(NoThreshold(1000)), "u", bought, NOW))
-    assert isinstance(answer, Priced)
-    assert answer.discount_cents == 700
-    assert [line.share_cents for line in answer.split] == [200, 500]
+    answer = ask(bought, owned("c", NoThreshold(1000)))
+    assert isinstance(answer, Receipt)
+    assert answer.coupons[0].shares == (200, 500)
 
 
 def test_nothing_left_to_deduct_is_said_and_the_coupon_kept() -> None:
-    assert price(Use(coupon(), template(NoThreshold(1000)), "u", cart(500, floor=500), NOW)) == Refuse(
-        "nothing_to_deduct"
-    )
+    assert ask(cart(500, floor=500), owned("c", NoThreshold(1000))) == Refuse("nothing_to_deduct")
+    assert ask(
+        cart(500), owned("a", NoThreshold(1000)), owned("b", Percent(10, 100)), owned("c", Freight(5))
+    ) == Refuse("nothing_to_deduct")
 
 
-kinds = st.one_of(
-    st.builds(NoThreshold, st.integers(1, 10**6)),
-    st.builds(Percent, st.integers(1, 99), st.integers(1, 10**6), st.integers(0, 10**5), st.booleans()),
-    st.tuples(st.integers(1, 10**5), st.integers(1, 10**5), st.booleans()).map(
-        lambda v: ThresholdCut(v[0] + v[1], v[0], v[2])
-    ),
-)
-lines = st.tuples(st.integers(1, 9), st.integers(0, 10**5), st.integers(0, 10**5), st.sampled_from(["shoes", "books"]))
-carts = st.lists(lines, min_size=1, max_size=8).map(
-    lambda found: Cart(tuple(Line(n, f"s{n}", c, q, max(p, f), min(p, f)) for n, (q, p, f, c) in enumerate(found, 1)))
-)
-scopes = st.sampled_from([Scope(), Scope("category", ("shoes",)), Scope("sku", ("s1", "s2"))])
+def test_a_gift_takes_nothing_off_but_is_usable_and_can_be_chosen() -> None:
+    gift = owned("g", Gift((GiftItem("mug", 2),), 300, 1000))
+    found = quote([gift], "u", cart(2000), NOW, Rates())
+    assert [one.saving_cents for one in found.usable] == [0]
+    assert found.best.receipt is None
+    chosen = ask(cart(2000), gift, owned("c", NoThreshold(100)))
+    assert isinstance(chosen, Receipt)
+    assert {coupon.coupon_id: coupon.gifts for coupon in chosen.coupons} == {"g": (("mug", 2),), "c": ()}
+    assert chosen.payable_cents == 1900
 
 
-@given(kinds, scopes, carts)
-def test_a_usable_coupon_takes_off_what_the_requirement_says_and_its_split_adds_up(
-    kind: Kind, scope: Scope, bought: Cart
-) -> None:
-    answer = price(Use(coupon(), template(kind, scope), "u", bought, NOW))
-    if isinstance(answer, Refuse):
-        return
-    seen = [line for line in bought.lines if scope.covers(line)]
-    base = sum(line.price_cents for line in seen)
-    capacity = sum(line.quantity * (line.unit_price_cents - line.unit_floor_cents) for line in seen)
-    words = {"face": getattr(kind, "face_cents", 0), "percent": getattr(kind, "percent_off", 0)}
-    assert answer.discount_cents == discount(kind.TAG, base, capacity, cap=getattr(kind, "cap_cents", 0), **words)
-    assert sum(line.share_cents for line in answer.split) == answer.discount_cents
-    for line, part in zip(bought.lines, answer.split, strict=True):
-        assert 0 <= part.share_cents <= line.capacity_cents
-        assert part.share_cents == 0 or scope.covers(line)
-
-
-@given(st.lists(st.tuples(kinds, scopes), max_size=6), carts)
-def test_another_coupon_never_raises_the_price_and_the_best_is_the_best(
-    owned: list[tuple[Kind, Scope]], bought: Cart
-) -> None:
+@pytest.mark.requirement("F099")
+def test_the_wallet_is_split_into_usable_best_first_and_unusable_with_reasons() -> None:
     wallet = [
-        (coupon(f"c{i}", template_id=f"t{i}"), template(kind, scope, f"t{i}")) for i, (kind, scope) in enumerate(owned)
+        owned("small", NoThreshold(500)),
+        owned("far", ThresholdCut(20000, 5000)),
+        owned("late", NoThreshold(900), days=3),
+        owned("early", NoThreshold(900), days=2),
     ]
-    paid = [quote(wallet[:n], "u", bought, NOW).payable_cents for n in range(len(wallet) + 1)]
+    found = quote(wallet, "u", cart(10000), NOW, Rates())
+    assert [one.candidate.coupon.coupon_id for one in found.usable] == ["early", "late", "small"]
+    assert [(c.coupon.coupon_id, refused) for c, refused in found.unusable] == [
+        ("far", Refuse("amount_short", 10000, "cents"))
+    ]
+
+
+@pytest.mark.requirement("F102")
+def test_the_best_usable_coupon_is_chosen_by_itself() -> None:
+    wallet = [owned("a", NoThreshold(500)), owned("pushed", NoThreshold(900), delivery="push")]
+    found = quote(wallet, "u", cart(10000), NOW, Rates())
+    assert found.best.receipt is not None
+    assert [coupon.coupon_id for coupon in found.best.receipt.coupons] == ["pushed"]
+    assert found.payable_cents == 9100
+
+
+def test_a_chosen_coupon_that_cannot_be_used_is_refused_with_its_own_reason_first() -> None:
+    good, short = owned("good", NoThreshold(500)), owned("short", ThresholdCut(20000, 5000))
+    assert ask(cart(10000), good, short) == Refuse("amount_short", 10000, "cents")
+    foreign = Candidate(replace(good.coupon, user_id="other"), good.template)
+    assert ask(cart(10000), short, foreign) == Refuse("amount_short", 10000, "cents")
+    assert ask(cart(10000), foreign, short) == Refuse("coupon_unknown")
+    with pytest.raises(InvalidError, match="coupon_ids"):
+        ask(cart(10000), good, good)
+
+
+def test_a_minimum_on_what_is_left_can_refuse_a_pair_that_would_apply_on_the_price() -> None:
+    cut, other = ThresholdCut(9000, 2000), Percent(20, 10**6, 9000)
+    on_left = [owned("a", cut, minimum_on="left"), owned("b", other, minimum_on="left")]
+    assert ask(cart(10000), *on_left) == Refuse("amount_short", 1000, "cents")
+    assert pay(cart(10000), owned("a", cut), owned("b", other)) == 6000
+
+
+@given(kinds, carts())
+def test_the_first_three_kinds_take_what_the_requirement_says(kind: Kind, bought: Cart) -> None:
+    if not isinstance(kind, NoThreshold | Percent | ThresholdCut):
+        return
+    plain = replace(bought, activities=(), points=0)
+    answer = ask(plain, owned("c", kind))
+    if isinstance(answer, Receipt):
+        capacity = sum(line.capacity_cents for line in bought.lines)
+        words = {"face": getattr(kind, "face_cents", 0), "percent": getattr(kind, "percent_off", 0)}
+        expected = discount(kind.TAG, bought.goods_cents, capacity, cap=getattr(kind, "cap_cents", 0), **words)
+        assert answer.coupon_cents == expected
+
+
+@settings(max_examples=60)
+@given(wallets(), carts(), stack_rules(), margins)
+def test_another_coupon_never_raises_the_price_and_the_best_is_at_least_every_single_one(
+    wallet: list[Candidate], bought: Cart, rules: dict[str, Any], margin: Margin
+) -> None:
+    rates = Rates(Stacking.from_data(rules), margin=margin)
+    quotes = [quote(wallet[:n], "u", bought, NOW, rates) for n in range(len(wallet) + 1)]
+    assert all(found.best.exact for found in quotes)
+    paid = [found.payable_cents for found in quotes]
     assert paid == sorted(paid, reverse=True)
-    found = quote(wallet, "u", bought, NOW)
-    assert len(found.usable) + len(found.unusable) == len(wallet)
-    singles = [bought.goods_cents - priced.discount_cents for priced in found.usable]
-    assert found.payable_cents == min([bought.goods_cents, *singles])
-    assert found.payable_cents >= 0
+    assert quotes[-1].best.saving_cents >= max([one.saving_cents for one in quotes[-1].usable], default=0)
+    assert len(quotes[-1].usable) + len(quotes[-1].unusable) == len(wallet)
 
 
-@given(kinds, carts)
-def test_the_order_of_the_wallet_does_not_matter(kind: Kind, bought: Cart) -> None:
-    wallet = [(replace(coupon(f"c{i}"), valid_until=NOW + timedelta(days=9 - i)), template(kind)) for i in range(3)]
-    forward, backward = quote(wallet, "u", bought, NOW), quote(wallet[::-1], "u", bought, NOW)
-    assert forward.best == backward.best
-    if forward.best is not None:
-        assert forward.best.coupon.coupon_id == "c2", "of equal coupons the one that ends first is used"
+@settings(max_examples=60)
+@given(wallets(), carts(), stack_rules(), st.randoms(use_true_random=False))
+def test_a_quote_is_the_price_of_the_same_set_in_any_order_of_wallet_and_choice(
+    wallet: list[Candidate], bought: Cart, rules: dict[str, Any], rng: Any
+) -> None:
+    rates = Rates(Stacking.from_data(rules))
+    found = quote(wallet, "u", bought, NOW, rates)
+    shuffled = list(wallet)
+    rng.shuffle(shuffled)
+    assert quote(shuffled, "u", bought, NOW, rates) == found
+    for one in found.usable:
+        assert ask(bought, one.candidate, rates=rates) == one.receipt
+    for candidate, refused in found.unusable:
+        assert ask(bought, candidate, rates=rates) == refused
+    if found.best.receipt is not None:
+        names = {coupon.coupon_id for coupon in found.best.receipt.coupons}
+        chosen = [one for one in shuffled if one.coupon.coupon_id in names]
+        assert ask(bought, *chosen, rates=rates) == found.best.receipt
+    assert ask(bought, rates=rates) == found.plain
+
+
+def test_of_equal_coupons_the_one_that_ends_first_is_used() -> None:
+    wallet = [owned(f"c{n}", NoThreshold(500), days=9 - n) for n in range(3)]
+    best = quote(wallet, "u", cart(1000), NOW, Rates()).best
+    assert best.receipt is not None
+    assert [coupon.coupon_id for coupon in best.receipt.coupons] == ["c2"]

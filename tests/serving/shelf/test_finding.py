@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fakes.shelf import Hand, flat
+from sqlalchemy import event
 
 from serving.coupons.cart import Cart, Line
 from serving.coupons.kinds import (
@@ -207,3 +208,41 @@ def test_pages_go_forwards_and_backwards_over_every_template_once(hand: Hand) ->
     assert ids(Cursor(3, after="t5")) == (["t6"], False)
     assert ids(Cursor(3, before="t6")) == (["t3", "t4", "t5"], True)
     assert ids(Cursor(3, before="t3")) == (["t0", "t1", "t2"], False)
+
+
+def test_no_read_by_goods_or_place_walks_over_the_other_templates(small_hand: Hand) -> None:
+    """The plan of SQLite names an index for every table that it reads."""
+    statements: list[tuple[str, Any]] = []
+    small_hand.adds(*(flat(f"t{n}", scope=Scope("sku", (f"s{n}",))) for n in range(50)))
+
+    def explained(connection: Any) -> list[str]:
+        event.listen(connection, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))
+        shelf.for_goods(connection, Line(1, "s1", "shoes", 1, 1_000), "coupon_centre", 10)
+        shelf.claimable_at(connection, "coupon_centre", Cursor())
+        asked = [(text, values) for text, values in statements if "template_" in text]
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all() for text, values in asked]
+        return [row[3] for plan in plans for row in plan]
+
+    steps = small_hand.finds(explained)
+    reads = [step for step in steps if step.startswith(("SEARCH", "SCAN"))]
+    assert any("template_scopes" in step for step in reads)
+    assert any("template_facets" in step for step in reads)
+    walks = {step for step in reads if step.startswith("SCAN") and "template" in step}
+    assert walks == set()
+
+
+def test_a_decision_is_offered_a_bounded_number_of_templates_and_first_those_made_for_decisions(hand: Hand) -> None:
+    hand.campaign()
+    hand.adds(
+        *(flat(f"open{n}") for n in range(6)), flat("z_decided", access="decision"), flat("shut", access="closed")
+    )
+    hand.adds(flat("of_campaign", campaign_id="spring"), flat("shut_too", campaign_id="spring", access="closed"))
+
+    def offered(campaign_id: str | None, limit: int) -> list[str]:
+        return [found.template_id for found in hand.finds(lambda c: shelf.on_offer(c, campaign_id, limit))]
+
+    assert offered(None, 100) == ["of_campaign", *(f"open{n}" for n in range(6)), "z_decided"]
+    assert offered(None, 3) == ["of_campaign", "open0", "z_decided"]
+    assert offered("spring", 100) == ["of_campaign"]
+    hand.opens("z_decided", "closed")
+    assert offered(None, 3) == ["of_campaign", "open0", "open1"]

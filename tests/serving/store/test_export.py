@@ -24,10 +24,12 @@ async def test_the_exported_tables_keep_the_contract_and_tell_what_happened(shop
     decision = (await shop.post("issuance", "/v1/triggers", {"user_id": "u1", "campaign_id": "spring"})).json()
     claim = {"user_id": "u1", "decision_id": decision["decision_id"], "device_id": "phone-1"}
     used = (await shop.post("issuance", "/v1/claims", claim)).json()["coupon_id"]
-    bought = {"user_id": "u1", "coupon_id": used, "order_id": "o1", "cart": cart(5000)}
+    bought = {"user_id": "u1", "coupon_ids": [used], "order_id": "o1", "cart": cart(5000)}
     assert (await shop.post("checkout", "/v1/redemptions", bought)).status_code == 201
     held = await shop.coupon("u2", "cut")
-    await shop.post("checkout", "/v1/holds", {"user_id": "u2", "coupon_id": held, "order_id": "o2", "cart": cart(5000)})
+    await shop.post(
+        "checkout", "/v1/holds", {"user_id": "u2", "coupon_ids": [held], "order_id": "o2", "cart": cart(5000)}
+    )
     put_flags(shop.store, [Flag("u9", 0.9, "withhold")])
     case_id = shop.store.read(open_cases)[0].case.case_id
     shop.store.write(Request("rita", "k", "console", "f"), decide(case_id, "abusive", "revoke", "rita"))

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from standardwebhooks import Webhook
 
 from serving.api import webhooks as routes
 from serving.api.problems import add_problem_handlers
-from serving.keys import ROLES, WEBHOOKS, KeyRing
+from serving.keys import ROLES, WEBHOOKS, KeyRing, Principal
 from serving.store.unit import Answer, Request, Store
 from serving.webhooks.guard import Guard
 from serving.webhooks.relay import Relay
@@ -60,6 +61,16 @@ class Receiver:
         return Counter((request.headers["host"], request.headers["webhook-id"]) for request in self.seen)
 
 
+@dataclass(frozen=True)
+class OneSide:
+    """The side of every key: routes of webhooks need nothing but its store."""
+
+    store: Store
+
+    async def of(self, principal: Principal) -> OneSide:
+        return self
+
+
 class HookShop:
     """Routes, relay and receiver on one ledger; names are resolved from ``addresses``."""
 
@@ -74,7 +85,7 @@ class HookShop:
         self.sender = Sender(self.guard, httpx.MockTransport(self.receiver.handle))
         self.relay = self.another_relay()
         app = FastAPI()
-        app.state.store, app.state.in_flight = self.store, set()
+        app.state.sides, app.state.in_flight = OneSide(self.store), set()
         app.state.keys = KeyRing.of({"operator": "fd_operator", "checkout": "fd_checkout"})
         app.state.webhooks = routes.WebhookParts(self.signer, self.guard)
         add_problem_handlers(app)

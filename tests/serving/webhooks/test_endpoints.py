@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -10,10 +12,21 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from serving.store import schema
+from serving.store.rebuild import EventRow, Rows, reads
 from serving.store.schema_webhooks import webhook_deliveries, webhook_endpoints
-from serving.webhooks.rebuild import rebuild_endpoints
+from serving.webhooks.rebuild import Webhooks
 
 URL = "https://hooks.example/in"
+
+
+def rebuilt(happened: Iterable[EventRow]) -> Rows:
+    """The table of endpoints out of events alone."""
+    rows: dict[str, Rows] = {"webhook_endpoints": {}}
+    rebuilder = Webhooks(UTC)
+    for row in happened:
+        if reads(rebuilder, row.kind):
+            rebuilder.take(rows, row)
+    return rows["webhook_endpoints"]
 
 
 async def test_a_secret_is_in_the_answer_that_makes_it_and_in_no_other(hooks: Any) -> None:
@@ -170,19 +183,19 @@ async def test_endpoints_are_rebuilt_from_events_alone(hooks: Any) -> None:
 
     def read(connection: Any) -> Any:
         rows = connection.execute(select(schema.events).order_by(schema.events.c.seq)).all()
-        happened = [(row.n, row.kind, json.loads(row.data), row.at) for row in rows]
+        happened = [EventRow(row.stream, row.n, row.kind, row.at, row.actor, json.loads(row.data)) for row in rows]
         stored = {(row["webhook_id"],): dict(row) for row in connection.execute(select(webhook_endpoints)).mappings()}
         return happened, stored
 
     happened, stored = hooks.store.read(read)
-    assert rebuild_endpoints(happened) == stored
+    assert rebuilt(happened) == stored
     assert stored[third["webhook_id"],]["reason"] == "gone"
     assert json.loads(stored[third["webhook_id"],]["events"]) == ["coupon.claimed", "coupon.held"]
     assert json.loads(stored[second["webhook_id"],]["events"]) == ["*"]
     assert stored[first["webhook_id"],]["generation"] == 3
-    forgotten = [item for item in happened if item[1] != "webhook.rotated"]
+    forgotten = [row for row in happened if row.kind != "webhook.rotated"]
+    rotated = {"webhook_id": first["webhook_id"], "generation": 3}
+    late = EventRow(f"webhook:{first['webhook_id']}", 9, "webhook.rotated", hooks.clock(), "operator", rotated)
     with pytest.raises(ValueError, match=r"secret 3 follows 1"):
-        rebuild_endpoints(
-            [*forgotten, (9, "webhook.rotated", {"webhook_id": first["webhook_id"], "generation": 3}, hooks.clock())]
-        )
+        rebuilt([*forgotten, late])
     assert hooks.store.read(lambda c: c.execute(select(webhook_deliveries.c.lease)).scalars().all()) != []

@@ -245,7 +245,7 @@ async def test_of_a_receiver_that_is_down_one_event_finds_out_and_others_are_not
         httpx.ConnectError("refused") if request.headers["host"] == "down.example" else 200
     )
     sent = [await hooks.happen() for _ in range(10)]
-    await hooks.rounds()
+    await hooks.rounds(3)  # at one moment: the others wait too
     found = hooks.receiver.by_endpoint()
     assert [found["up.example", event] for event in sent] == [1] * 10
     assert [found["down.example", event] for event in sent] == [1] + [0] * 9
@@ -274,6 +274,7 @@ async def test_a_disabled_endpoint_gets_nothing_and_what_was_under_way_is_kept_a
     first = await hooks.happen()
     await hooks.rounds()
     assert (await hooks.post(f"{path}/disable")).json()["reason"] == "by_hand"
+    assert [row["state"] for row in await hooks.deliveries(made["webhook_id"])] == ["failed"], "at once"
     await hooks.happen()
     hooks.receiver.answer = lambda _: 200
     await hooks.rounds(3, days=1)
@@ -307,6 +308,8 @@ async def test_a_receiver_that_says_gone_is_not_asked_again(hooks: Any) -> None:
     await hooks.rounds(3, days=1)
     assert len(hooks.receiver.seen) == 1
     assert (await hooks.get(f"/v1/webhooks/{made['webhook_id']}")).json()["reason"] == "gone"
+    (row,) = await hooks.deliveries(made["webhook_id"])
+    assert (row["state"], row["attempts"], row["status"], row["error"]) == ("failed", 1, 410, None)
 
 
 async def test_an_idle_relay_writes_nothing(hooks: Any) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
+
+from serving.store.schema import events
 
 
 @pytest.mark.parametrize("state", ["delivered", "pending", "failed"])
@@ -41,6 +45,9 @@ async def test_an_old_event_can_be_replayed_to_a_new_endpoint_alone(hooks: Any) 
     assert answer.json()["webhook_ids"] == [made["webhook_id"]]
     await hooks.rounds(2)
     assert hooks.receiver.by_endpoint() == {("old.example", event): 1, ("new.example", event): 1}
+    query = select(events.c.actor, events.c.data).where(events.c.kind == "webhook.resent")
+    ((actor, data),) = hooks.store.read(lambda connection: connection.execute(query).all())
+    assert (actor, json.loads(data)) == ("operator", {"webhook_id": made["webhook_id"], "event_id": event})
 
 
 async def test_a_replay_while_the_event_is_being_sent_is_sent_after_it(hooks: Any) -> None:

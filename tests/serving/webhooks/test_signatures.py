@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -160,6 +161,16 @@ def test_every_endpoint_generation_and_installation_has_a_secret_of_its_own() ->
     assert all(len(base64.b64decode(secret.removeprefix("whsec_"))) == 32 for secret in secrets)
     with pytest.raises(InputError, match="signing_key"):
         Signer("short")
+
+
+def test_an_endpoint_wants_its_kinds_from_its_beginning_and_only_while_it_is_active() -> None:
+    some = replace(ENDPOINT, events=("coupon.held",))
+    assert ENDPOINT.wants("coupon.held", NOW)
+    assert some.wants("coupon.held", NOW)
+    assert not some.wants("coupon.redeemed", NOW)
+    assert not ENDPOINT.wants("webhook.created", NOW)
+    assert not ENDPOINT.wants("coupon.held", NOW - timedelta(microseconds=1))
+    assert not replace(ENDPOINT, reason="by_hand").wants("coupon.held", NOW)
 
 
 def test_identifiers_are_dropped_whatever_they_hang_on() -> None:

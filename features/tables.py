@@ -59,11 +59,16 @@ _USERS = Table(
     time="registered_at",
 )
 
+_KINDS = (
+    *("threshold_cut", "percent", "no_threshold", "tiered_cut", "category_percent", "special_price", "freight"),
+    *("random_amount", "quantity_cut", "bundle", "gift", "give_back", "gift_pack", "lucky_draw"),
+)
+
 _TEMPLATES = Table(
     "templates",
     (
         _id("template_id"),
-        _choice("kind", "threshold_cut", "percent", "no_threshold"),
+        _choice("kind", *_KINDS),
         _money("face_cents", optional=True),
         _money("minimum_cents", optional=True),
         Column("percent_off", "number", optional=True, check=Between(0, 100, above=True)),

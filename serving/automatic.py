@@ -6,7 +6,7 @@ has a live coupon of the template uses that one instead of getting another.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from sqlalchemy import Connection
@@ -19,6 +19,7 @@ from serving.coupons.refusals import Refuse
 from serving.coupons.template import Template
 from serving.issue import Grant, issue
 from serving.store.claimable import claimable
+from serving.store.coupons import live_templates
 from serving.store.people import shopper_of
 from serving.store.shelf import automatic_for, find_template
 from serving.store.unit import Transaction
@@ -33,16 +34,13 @@ def is_automatic(coupon_id: str) -> bool:
 
 
 def candidates(
-    connection: Connection,
-    user_id: str,
-    hashed: Hashed,
-    cart: Cart,
-    had: Collection[str],
-    now: datetime,
-    zone: tzinfo,
+    connection: Connection, user_id: str, hashed: Hashed, cart: Cart, now: datetime, zone: tzinfo
 ) -> list[Candidate]:
-    """What this user would get by itself for this cart; ``had`` are templates of coupons that the user has already."""
-    templates = [template for template in automatic_for(connection, cart) if template.template_id not in had]
+    """What this user would get by itself for this cart."""
+    templates = automatic_for(connection, cart)
+    if templates:
+        had = live_templates(connection, user_id, [template.template_id for template in templates])
+        templates = [template for template in templates if template.template_id not in had]
     if not templates:
         return []
     shopper = shopper_of(connection, user_id, hashed, now)

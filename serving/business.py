@@ -9,7 +9,6 @@ from serving.client import ScoringClient
 from serving.coupons.codes import GuessLimit
 from serving.coupons.pricing import Rates
 from serving.coupons.rewards import RewardRules
-from serving.coupons.stacking import Stacking
 from serving.issuer import ClaimPolicy, Issuer
 from serving.people.checks import Checks
 from serving.privacy import Hasher
@@ -52,7 +51,7 @@ def sandbox(settings: Settings, live: Side) -> Sandbox:
 def rates(settings: Settings) -> Rates:
     """What pricing needs of the shop."""
     return Rates(
-        Stacking.from_data(settings.stacking),
+        settings.stacking.value(),
         ZoneInfo(settings.shop.timezone),
         settings.pricing.points_per_yuan,
         settings.pricing.margin(),

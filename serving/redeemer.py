@@ -20,6 +20,7 @@ from serving.coupons.pricing import Candidate, Quote, Rates, price_set, quote
 from serving.coupons.receipt import Receipt
 from serving.coupons.refusals import Refuse
 from serving.coupons.rollback import Rollback
+from serving.coupons.template import Template
 from serving.order_views import hold_view, order_view, redemption_view, refund_view, undone_view
 from serving.risk import Asked, RiskGate
 from serving.store import coupons as repository
@@ -56,7 +57,7 @@ class Redeemer:
         def ask(connection: Connection) -> Quote:
             wallet = [Candidate(*pair) for pair in repository.usable_wallet(connection, who.user_id)]
             wallet, late = self._first_orders(connection, who.user_id, wallet)
-            wallet += self._automatic(connection, who.user_id, hashed, cart, wallet)
+            wallet += automatic.candidates(connection, who.user_id, hashed, cart, now, self.rates.zone)
             found = quote(wallet, who.user_id, cart, now, self.rates)
             return replace(found, unusable=(*found.unusable, *late))
 
@@ -240,12 +241,13 @@ class Redeemer:
                 return coupon
         return given
 
-    def _worth(self, tx: Transaction, asked: Asked, cart: Cart, chosen: Sequence[Candidate]) -> list[Any]:
+    def _worth(self, tx: Transaction, asked: Asked, cart: Cart, chosen: Sequence[Candidate]) -> list[Template]:
         """Templates of automatic coupons that go with the chosen ones and lower the price, the largest saving first."""
         user_id = asked.who.user_id
-        wallet = [Candidate(*pair) for pair in repository.usable_wallet(tx.connection, user_id)]
-        found = self._automatic(tx.connection, user_id, asked.hashed, cart, wallet)
-        ranked = quote(found, user_id, cart, tx.now, self.rates).usable[:MOST_AUTOMATIC] if found else ()
+        found = automatic.candidates(tx.connection, user_id, asked.hashed, cart, tx.now, self.rates.zone)
+        if not found:
+            return []
+        ranked = quote(found, user_id, cart, tx.now, self.rates).usable[:MOST_AUTOMATIC]
         taken = list(chosen)
         best = price_set(taken, user_id, cart, tx.now, self.rates)
         worth = []
@@ -256,17 +258,6 @@ class Redeemer:
                 worth.append(usable.candidate.template)
                 best = more
         return worth
-
-    def _automatic(
-        self,
-        connection: Connection,
-        user_id: str,
-        hashed: automatic.Hashed,
-        cart: Cart,
-        wallet: Sequence[Candidate],
-    ) -> list[Candidate]:
-        had = {candidate.template.template_id for candidate in wallet}
-        return automatic.candidates(connection, user_id, hashed, cart, had, self.store.clock(), self.rates.zone)
 
     @staticmethod
     def _first_orders(

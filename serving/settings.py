@@ -21,6 +21,7 @@ from serving.coupons.claiming import NewcomerLinks
 from serving.coupons.margin import Margin
 from serving.coupons.rollback import Rollback as RollbackTable
 from serving.coupons.shop_facts import Guide, ShopFacts
+from serving.coupons.stacking import Stacking
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -103,6 +104,37 @@ class Pricing(_Section):
 
     def margin(self) -> Margin:
         return Margin(self.least_margin_percent, self.margin_mode)
+
+
+class Meeting(_Section):
+    """Whether two things may meet in one order, except for the named pairs (or kinds)."""
+
+    together: bool = True
+    exceptions: tuple[Any, ...] = Field((), alias="except")
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class StackRules(_Section):
+    """Which coupons may meet in one order, and what else they may meet there (F104–F111)."""
+
+    mode: Literal["stack", "single"] = "stack"
+    max_coupons: int = Field(5, ge=1, le=20)
+    same_kind: bool = False
+    kinds: Meeting = Meeting()
+    activities: Meeting = Meeting()
+    points: Meeting = Meeting()
+    owners: Meeting = Meeting()
+
+    def value(self) -> Stacking:
+        data = self.model_dump(mode="json", by_alias=True)
+        data["owners"] = {"together": self.owners.together}
+        return Stacking.from_data(data)
+
+    @model_validator(mode="after")
+    def _known_words(self) -> StackRules:
+        self.value()  # an unknown kind is an error when the settings are read, not at the first order
+        return self
 
 
 class Claims(_Section):
@@ -197,7 +229,7 @@ class Settings(BaseSettings):
     advice: Advice = Advice()
     rollback: Rollback = Rollback()
     pricing: Pricing = Pricing()
-    stacking: dict[str, Any] = Field(default_factory=dict)
+    stacking: StackRules = StackRules()
     claims: Claims = Claims()
     checks: Checks = Checks()
     webhooks: Webhooks = Webhooks()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from serving.coupons.advice import Advice
 from serving.coupons.catalogue import template_to_data
 from serving.coupons.classes import CLASS_NAMES, KIND_NAMES
 from serving.coupons.coupon import EXPIRED, HELD, REVOKED, UNUSED, Coupon
@@ -13,9 +14,6 @@ from serving.coupons.receipt import BEARERS, Applied, Receipt
 from serving.coupons.refusals import Refuse
 from serving.coupons.template import Template
 from serving.wording import condition
-
-if TYPE_CHECKING:
-    from serving.coupons.advice import Advice
 
 _VISIBLE = {HELD: UNUSED, REVOKED: EXPIRED}
 

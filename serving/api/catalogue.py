@@ -9,9 +9,9 @@ from fastapi.responses import Response
 
 from serving.api.access import allowed
 from serving.api.advice_bodies import CreateBody, EditBody, FactsBody
+from serving.api.answers import templates as answers
 from serving.api.paging import Cursor, Id, Limit, found, listing, paged, store_of
 from serving.api.problems import ProblemError
-from serving.api.shown import Advised, CampaignShown, OnShelf, Page, Version, Written
 from serving.api.template_bodies import AccessBody, CampaignBody
 from serving.api.writes import Write, writes
 from serving.coupons.advice import advise
@@ -30,7 +30,12 @@ _LINKED = ("campaign_unknown", "template_unknown")
 Word = Annotated[str | None, Query(max_length=40, pattern=r"^[a-z_]+$")]
 
 
-@router.post("/campaigns", status_code=201, responses=problems_of("campaign_exists"))
+@router.post(
+    "/campaigns",
+    status_code=201,
+    summary="Add a campaign",
+    responses={201: {"model": answers.CampaignMade}, **problems_of("campaign_exists")},
+)
 async def create_campaign(body: CampaignBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]) -> Response:
     """A campaign pays for coupons: a cap on held and spent discount, and one on the face value of live coupons."""
     campaign = body.value()
@@ -42,7 +47,9 @@ async def create_campaign(body: CampaignBody, write: Annotated[Write, Depends(wr
     return await write.run(body, command)
 
 
-@router.get("/campaigns", dependencies=[_READS], response_model=None, responses={200: {"model": Page[CampaignShown]}})
+@router.get(
+    "/campaigns", dependencies=[_READS], summary="List campaigns", responses={200: {"model": answers.Campaigns}}
+)
 async def list_campaigns(request: Request, cursor: Reading) -> dict[str, Any]:
     """Campaigns by id."""
     return listing(await store_of(request).fetch(lambda c: shelf.list_campaigns(c, cursor)), _campaign_view)
@@ -51,7 +58,8 @@ async def list_campaigns(request: Request, cursor: Reading) -> dict[str, Any]:
 @router.get(
     "/campaigns/{campaign_id}",
     dependencies=[_READS],
-    responses={200: {"model": CampaignShown}, **problems_of("campaign_unknown")},
+    summary="Get a campaign",
+    responses={200: {"model": answers.Campaign}, **problems_of("campaign_unknown")},
 )
 async def get_campaign(request: Request, campaign_id: Id) -> Response:
     """One campaign with its money: committed (held and spent) and live face value."""
@@ -62,7 +70,8 @@ async def get_campaign(request: Request, campaign_id: Id) -> Response:
 @router.post(
     "/templates",
     status_code=201,
-    responses={201: {"model": Written}, **problems_of("template_exists", *_LINKED)},
+    summary="Add a template",
+    responses={201: {"model": answers.TemplateWritten}, **problems_of("template_exists", *_LINKED)},
 )
 async def create_template(
     request: Request, body: CreateBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
@@ -79,7 +88,12 @@ async def create_template(
     return await write.run(body, command)
 
 
-@router.post("/templates:advise", dependencies=[_READS], response_model=None, responses={200: {"model": Advised}})
+@router.post(
+    "/templates:advise",
+    dependencies=[_READS],
+    summary="Ask for advice on a template",
+    responses={200: {"model": answers.TemplateAdvised}},
+)
 async def advise_template(request: Request, body: CreateBody) -> dict[str, Any]:
     """What the rules of thumb say of a template that is not on the shelf yet; nothing is written."""
     template = body.value("tpl_not_yet")
@@ -88,7 +102,8 @@ async def advise_template(request: Request, body: CreateBody) -> dict[str, Any]:
 
 @router.put(
     "/templates/{template_id}",
-    responses={200: {"model": Written}, **problems_of("version_stale", "limits_changed", *_LINKED)},
+    summary="Edit a template",
+    responses={200: {"model": answers.TemplateWritten}, **problems_of("version_stale", "limits_changed", *_LINKED)},
 )
 async def edit_template(
     request: Request, template_id: Id, body: EditBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
@@ -116,7 +131,9 @@ async def edit_template(
     return await write.run(body, command)
 
 
-@router.get("/templates", dependencies=[_READS], response_model=None, responses={200: {"model": Page[OnShelf]}})
+@router.get(
+    "/templates", dependencies=[_READS], summary="List templates", responses={200: {"model": answers.Templates}}
+)
 async def list_templates(
     request: Request,
     cursor: Reading,
@@ -146,7 +163,8 @@ async def list_templates(
 @router.get(
     "/templates/{template_id}",
     dependencies=[_READS],
-    responses={200: {"model": OnShelf}, **problems_of("template_unknown")},
+    summary="Get a template",
+    responses={200: {"model": answers.ShelvedTemplate}, **problems_of("template_unknown")},
 )
 async def get_template(request: Request, template_id: Id) -> Response:
     """The current version of a template."""
@@ -157,7 +175,8 @@ async def get_template(request: Request, template_id: Id) -> Response:
 @router.get(
     "/templates/{template_id}/versions",
     dependencies=[_READS],
-    responses={200: {"model": Page[Version]}, **problems_of("template_unknown")},
+    summary="List versions of a template",
+    responses={200: {"model": answers.TemplateVersions}, **problems_of("template_unknown")},
 )
 async def list_versions(
     request: Request,
@@ -175,7 +194,8 @@ async def list_versions(
 @router.get(
     "/templates/{template_id}/versions/{version}",
     dependencies=[_READS],
-    responses={200: {"model": Version}, **problems_of("template_unknown")},
+    summary="Get a version of a template",
+    responses={200: {"model": answers.TemplateVersion}, **problems_of("template_unknown")},
 )
 async def get_version(request: Request, template_id: Id, version: Annotated[int, Path(ge=1, le=10**9)]) -> Response:
     """One version of a template."""
@@ -184,7 +204,11 @@ async def get_version(request: Request, template_id: Id, version: Annotated[int,
     return found(None if row is None else _version_view(row), "template_unknown")
 
 
-@router.post("/templates/{template_id}/access", responses=problems_of("template_unknown"))
+@router.post(
+    "/templates/{template_id}/access",
+    summary="Open or close a template",
+    responses={200: {"model": answers.AccessSet}, **problems_of("template_unknown")},
+)
 async def set_access(
     template_id: Id, body: AccessBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
 ) -> Response:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from serving.api.access import allowed, side_of
+from serving.api.answers import display as answers
 from serving.api.order_bodies import QuoteBody
 from serving.api.paging import Cursor, Id, paged
-from serving.api.shown import Card, Confirmation, Offer, Page, PersonalCentre, ProductOffers
 from serving.coupons.cart import Line
 from serving.coupons.money import MAX_CENTS
 from serving.display import Display
@@ -77,8 +77,8 @@ def display_of(request: Request) -> Display:
 @router.get(
     "/users/{user_id}/wallet",
     dependencies=[_WALLET],
-    response_model=None,
-    responses=_answers(Page[Card], {"data": [_CARD], "has_more": False}),
+    summary="Show a wallet",
+    responses=_answers(answers.Wallet, {"data": [_CARD], "has_more": False}),
 )
 async def wallet(
     request: Request,
@@ -93,9 +93,10 @@ async def wallet(
 @router.get(
     "/users/{user_id}/personal-centre",
     dependencies=[_WALLET],
-    response_model=None,
+    summary="Show the personal centre",
     responses=_answers(
-        PersonalCentre, {"counts": {"unused": 1, "used": 0, "expired": 0}, "expiring_soon": [_CARD], "offers": [_OFFER]}
+        answers.PersonalCentre,
+        {"counts": {"unused": 1, "used": 0, "expired": 0}, "expiring_soon": [_CARD], "offers": [_OFFER]},
     ),
 )
 async def personal_centre(request: Request, user_id: Id) -> dict[str, Any]:
@@ -106,8 +107,8 @@ async def personal_centre(request: Request, user_id: Id) -> dict[str, Any]:
 @router.get(
     "/coupon-centre",
     dependencies=[_WALLET],
-    response_model=None,
-    responses=_answers(Page[Offer], {"data": [_OFFER], "has_more": False}),
+    summary="Show the coupon centre",
+    responses=_answers(answers.CouponCentre, {"data": [_OFFER], "has_more": False}),
 )
 async def coupon_centre(
     request: Request, cursor: Annotated[Cursor, Depends(paged())], user_id: User = None
@@ -119,8 +120,8 @@ async def coupon_centre(
 @router.get(
     "/places/{place}/offers",
     dependencies=[_WALLET],
-    response_model=None,
-    responses={200: {"model": Page[Offer]}},
+    summary="Show what a place offers",
+    responses=_answers(answers.CouponCentre, {"data": [_OFFER], "has_more": False}),
 )
 async def place_offers(
     request: Request,
@@ -135,14 +136,14 @@ async def place_offers(
 @router.get(
     "/products/{sku}/offers",
     dependencies=[_WALLET],
-    response_model=None,
+    summary="Show what is on for a product",
     responses=_answers(
-        ProductOffers, {"sku": "cream-50", "flash_sale": [], "quantity": [], "gift": [], "coupon": [_OFFER]}
+        answers.ProductOffers, {"sku": "cream-50", "flash_sale": [], "quantity": [], "gift": [], "coupon": [_OFFER]}
     ),
 )
 async def product_offers(
     request: Request,
-    sku: Id,
+    sku: Annotated[str, Path(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f|]+$")],
     category: Annotated[str, Query(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f|]+$")],
     brand: Word = None,
     merchant_id: Word = None,
@@ -169,8 +170,8 @@ async def product_offers(
 @router.post(
     "/order-confirmation",
     dependencies=[Depends(allowed(QUOTES))],
-    response_model=None,
-    responses={200: {"model": Confirmation}},
+    summary="Show an order before it is placed",
+    responses={200: {"model": answers.OrderConfirmation}},
 )
 async def order_confirmation(request: Request, body: QuoteBody) -> dict[str, Any]:
     """The cart as it stands: usable and unusable coupons with the reason (F099), and the best ones selected (F102)."""

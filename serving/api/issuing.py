@@ -11,6 +11,8 @@ from fastapi.responses import Response
 from serving import deeds, pushes, triggers
 from serving.api import claim_bodies as bodies
 from serving.api.access import side_of
+from serving.api.answers import coupons as answers
+from serving.api.answers import refused
 from serving.api.paging import Id
 from serving.api.review_bodies import FlagsBody
 from serving.api.writes import Write, writes
@@ -19,6 +21,7 @@ from serving.coupons.money import InvalidError
 from serving.coupons.rewards import GROUP_BUY
 from serving.issuer import Issuer
 from serving.keys import CATALOGUE_WRITE, CLAIMS, REVIEW, TRIGGERS
+from serving.openapi.describe import problems_of
 from serving.review.store import upsert
 from serving.who import Who
 
@@ -29,7 +32,13 @@ def _issuer(request: Request) -> Issuer:
     return side_of(request).issuer
 
 
-@router.post("/triggers", status_code=201, tags=["issuer"])
+@router.post(
+    "/triggers",
+    status_code=201,
+    tags=["issuer"],
+    summary="Decide on an offer",
+    responses={201: {"model": answers.Decided}, **problems_of("campaign_unknown")},
+)
 async def trigger(
     request: Request, body: bodies.TriggerBody, write: Annotated[Write, Depends(writes(TRIGGERS))]
 ) -> Response:
@@ -38,7 +47,16 @@ async def trigger(
     return await write.consult(body, lambda: triggers.trigger(issuer, body.who(), body.trigger, body.campaign_id))
 
 
-@router.post("/claims", status_code=201, tags=["issuer"])
+@router.post(
+    "/claims",
+    status_code=201,
+    tags=["issuer"],
+    summary="Claim a coupon",
+    responses={
+        201: {"model": answers.Issued | answers.IssuedTogether},
+        **problems_of(*refused.CLAIM, *refused.BY_CODE_OR_DECISION),
+    },
+)
 async def claim(request: Request, body: bodies.ClaimBody, write: Annotated[Write, Depends(writes(CLAIMS))]) -> Response:
     """Issue a coupon if the rules, risk and every limit allow it.
 
@@ -53,7 +71,17 @@ async def claim(request: Request, body: bodies.ClaimBody, write: Annotated[Write
     return await write.consult(body, lambda: issuer.claim(body.who(), body.wanted()))
 
 
-@router.post("/pushes", status_code=201, tags=["issuer"])
+@router.post(
+    "/pushes",
+    status_code=201,
+    tags=["issuer"],
+    summary="Push coupons",
+    responses={
+        200: {"model": answers.PushedMany, "description": "one row for each of `user_ids`"},
+        201: {"model": answers.Pushed | answers.PushedTogether},
+        **problems_of(*refused.CLAIM),
+    },
+)
 async def push(request: Request, body: bodies.PushBody, write: Annotated[Write, Depends(writes(CLAIMS))]) -> Response:
     """Put a coupon into the wallet of one user, or of each of ``user_ids``; ``channels`` say how they will hear of it.
 
@@ -67,7 +95,13 @@ async def push(request: Request, body: bodies.PushBody, write: Annotated[Write, 
     return await write.in_parts(body, lambda part: pushes.push_many(issuer, part, body.users(), body.push()))
 
 
-@router.post("/templates/{template_id}/codes", status_code=201, tags=["issuer"])
+@router.post(
+    "/templates/{template_id}/codes",
+    status_code=201,
+    tags=["issuer"],
+    summary="Make codes",
+    responses={201: {"model": answers.CodesMade}, **problems_of("template_unknown")},
+)
 async def codes(
     request: Request, template_id: Id, body: bodies.CodesBody, write: Annotated[Write, Depends(writes(CATALOGUE_WRITE))]
 ) -> Response:
@@ -80,7 +114,17 @@ async def codes(
     return Response(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS), 201, media_type="application/json")
 
 
-@router.post("/rewards", status_code=201, tags=["issuer"])
+@router.post(
+    "/rewards",
+    status_code=201,
+    tags=["issuer"],
+    summary="Reward a deed",
+    responses={
+        200: {"model": answers.SignedInOnly, "description": "the sign-in was counted; no coupon yet"},
+        201: {"model": answers.Rewarded | answers.SignedIn | answers.GroupRewarded},
+        **problems_of(*refused.REWARD),
+    },
+)
 async def reward(
     request: Request, body: bodies.RewardBody, write: Annotated[Write, Depends(writes(CLAIMS))]
 ) -> Response:
@@ -94,7 +138,12 @@ async def reward(
     return await write.consult(body, lambda: deeds.reward(issuer, who, deed, body.template_id))
 
 
-@router.post("/flags", tags=["review"])
+@router.post(
+    "/flags",
+    tags=["review"],
+    summary="Flag accounts",
+    responses={200: {"model": answers.FlagsTaken}},
+)
 async def put_flags(body: FlagsBody, write: Annotated[Write, Depends(writes(REVIEW))]) -> Response:
     """Flags of an abuse run: one case per ring or user; the same flags twice change nothing."""
     command = upsert([flag.value() for flag in body.flags], "flow")

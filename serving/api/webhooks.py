@@ -101,7 +101,7 @@ async def rotate_webhook(request: Request, webhook_id: Id, write: Writing) -> Re
 @router.post(
     "/webhooks/{webhook_id}/disable",
     summary="Disable an endpoint",
-    responses={200: {"model": messages.Webhook}, **_UNKNOWN},
+    responses={200: {"model": messages.WebhookWritten}, **_UNKNOWN},
 )
 async def disable_webhook(webhook_id: Id, write: Writing) -> Response:
     """Send nothing more there; what was not delivered yet is kept as ``failed``. Disabling twice changes nothing."""
@@ -111,7 +111,7 @@ async def disable_webhook(webhook_id: Id, write: Writing) -> Response:
 @router.post(
     "/webhooks/{webhook_id}/enable",
     summary="Enable an endpoint",
-    responses={200: {"model": messages.Webhook}, **_UNKNOWN},
+    responses={200: {"model": messages.WebhookWritten}, **_UNKNOWN},
 )
 async def enable_webhook(webhook_id: Id, write: Writing) -> Response:
     """Send what happens from now on; what failed before is sent again by ``POST /v1/events/{event_id}/resend``."""

@@ -20,20 +20,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from serving.coupons.bearers import borne_by_lines
 from serving.coupons.cart import Cart
 from serving.coupons.coupon import Coupon
 from serving.coupons.margin import Margin, Thin, thin_lines
 from serving.coupons.money import InvalidError
 from serving.coupons.opening import Opening, Piece
-from serving.coupons.points import pay_with_points
-from serving.coupons.receipt import Applied, Receipt, ReceiptLine
+from serving.coupons.receipt import Receipt
 from serving.coupons.refusals import Refuse
-from serving.coupons.rules import Use, check, short_of
+from serving.coupons.rules import Use, check
 from serving.coupons.search import NODES, Found, Search
 from serving.coupons.stacking import STACKING, Stacking
 from serving.coupons.template import Template
-from serving.coupons.turn import Offer, offer, split
+from serving.coupons.till import Till
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ def quote(wallet: Sequence[Candidate], user_id: str, cart: Cart, now: datetime, 
     whose activities take a line below its floor.
     """
     table = _Table(user_id, cart, now, rates)
-    plain = table.receipt(())
+    plain = table.till.receipt(())
     usable: list[tuple[Piece, Usable]] = []
     unusable: list[tuple[Candidate, Refuse]] = []
     for candidate in sorted(wallet, key=_rank):
@@ -151,7 +149,7 @@ def price_set(chosen: Sequence[Candidate], user_id: str, cart: Cart, now: dateti
     if found is None:
         return table.stuck(pieces)
     ranked = sorted(pieces, key=_piece_rank)
-    return table.receipt([ranked[n] for n in found.path])
+    return table.till.receipt([ranked[n] for n in found.path])
 
 
 def _rank(candidate: Candidate) -> tuple[datetime, str]:
@@ -168,19 +166,7 @@ class _Table:
     def __init__(self, user_id: str, cart: Cart, now: datetime, rates: Rates) -> None:
         self.user_id, self.cart, self.now, self.rates = user_id, cart, now, rates
         self.opening = Opening.of(cart, rates.margin)
-        self.lines = tuple(
-            ReceiptLine(
-                line.line_no,
-                line.sku,
-                line.quantity,
-                line.unit_price_cents,
-                activity,
-                0,
-                line.merchant_id,
-                line.supplier_id,
-            )
-            for line, activity in zip(cart.lines, self.opening.activity, strict=True)
-        )
+        self.till = Till(self.opening, rates.points_per_yuan)
 
     def piece(self, candidate: Candidate) -> Piece:
         return Piece.of(candidate.coupon, candidate.template, self.opening)
@@ -196,8 +182,7 @@ class _Table:
         return verdict if isinstance(verdict, Refuse) else None
 
     def alone(self, piece: Piece) -> Receipt | Refuse:
-        found = self._walk([piece])
-        return found if isinstance(found, Refuse) else self._paid(*found)
+        return self.till.ring_up([piece])
 
     def order(self, pieces: Sequence[Piece]) -> Found | None:
         """The order of all these coupons that saves most; None when no order lets all of them apply.
@@ -223,74 +208,12 @@ class _Table:
             if saving >= found.saving_cents:
                 break
         bound = max(found.bound_cents, saving)
-        return Best(self.receipt(path) if path else None, saving, bound, bound == saving, found.nodes)
+        return Best(self.till.receipt(path) if path else None, saving, bound, bound == saving, found.nodes)
 
     def stuck(self, pieces: Sequence[Piece]) -> Refuse:
         """The refusal of the first coupon, in the order given, that has nothing to take after those before it."""
         for n in range(1, len(pieces) + 1):
-            found = self._walk(pieces[:n])
+            found = self.till.ring_up(pieces[:n])
             if isinstance(found, Refuse):
                 return found
         return Refuse("nothing_to_deduct")
-
-    def receipt(self, path: Sequence[Piece]) -> Receipt:
-        """The receipt of coupons that are known to apply in this order."""
-        found = self._walk(path)
-        if isinstance(found, Refuse):
-            raise RuntimeError(f"a sequence that was found to apply is refused: {found.code}")
-        return self._paid(*found)
-
-    def _walk(self, path: Sequence[Piece]) -> tuple[list[Applied], list[int]] | Refuse:
-        left, freight = list(self.opening.before), self.cart.freight_cents
-        applied: list[Applied] = []
-        for piece in path:
-            look = piece.coverage.look(left)
-            found = offer(piece, look, freight)
-            if not isinstance(found, Offer):
-                return short_of(found) if found is not None else Refuse("nothing_to_deduct")
-            shares = [0] * len(left)
-            for i, share in zip(piece.coverage.indices, split(look, found.goods), strict=True):
-                shares[i] = share
-                left[i] -= share
-                if share and left[i] < self.opening.guards[i]:
-                    return Refuse("margin_guard")
-            freight -= found.freight
-            applied.append(self._applied(piece, tuple(shares), found))
-        return applied, left
-
-    def _applied(self, piece: Piece, shares: tuple[int, ...], found: Offer) -> Applied:
-        template = piece.template
-        return Applied(
-            piece.coupon.coupon_id,
-            template.template_id,
-            template.version,
-            template.kind.TAG,
-            shares,
-            found.freight,
-            borne_by_lines(shares, template.bearers, self.cart.lines),
-            found.take.gifts,
-            found.take.points,
-            found.take.red_packet_cents,
-        )
-
-    def _paid(self, applied: Sequence[Applied], left: Sequence[int]) -> Receipt:
-        """Points come last."""
-        lines, points = self.lines, 0
-        if self.cart.points:
-            room = [cents - floor for cents, floor in zip(left, self.opening.floors, strict=True)]
-            paid = pay_with_points(self.cart.points, self.rates.points_per_yuan, left, room)
-            points = paid.points
-            lines = tuple(
-                ReceiptLine(
-                    line.line_no,
-                    line.sku,
-                    line.quantity,
-                    line.unit_price_cents,
-                    line.activity_cents,
-                    share,
-                    line.merchant_id,
-                    line.supplier_id,
-                )
-                for line, share in zip(lines, paid.shares, strict=True)
-            )
-        return Receipt(lines, tuple(applied), self.cart.freight_cents, points)

@@ -2,11 +2,12 @@
 
 Exact branch and bound over sequences. A node is a sequence applied so far with what it leaves of every line.
 
-* **Bound.** What a coupon takes never grows when less is left (a law that every kind keeps, see ``_steady``), so its
+* **Bound.** What a coupon takes never grows when less is left (a law that every kind keeps, see ``steady``), so its
   gain at a node bounds its gain anywhere below. The best that may still come is the sum of the largest gains, one per
   group of coupons that exclude each other, and never more than the lines can give.
 * **Order.** Coupons that do not touch each other's lines give the same result in either order; of such orders one is
-  tried (sleep sets). Equal coupons are used in the order of their ends.
+  tried (sleep sets). Of coupons that are equal in all that
+  pricing sees, the one that ends first is used first.
 * **Budget.** The number of applied coupons is limited, not the time: the same question has the same answer on every
   machine. Where the budget ends the search, ``bound_cents`` still bounds the best from above.
 
@@ -17,13 +18,11 @@ the higher the earlier it ends. So scores add up over a sequence, and the bound 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from serving.coupons.kinds import Bundle, SpecialPrice
 from serving.coupons.opening import Coverage, Look, Opening, Piece
-from serving.coupons.refusals import PASS
+from serving.coupons.relations import relate, steady
 from serving.coupons.stacking import Stacking
 from serving.coupons.turn import Offer, offer, split
 
@@ -75,7 +74,7 @@ class Search:
         self.open_score = self.best_score
         self.freight_bit = 1 << len(opening.before)
         self._root()
-        self._relations(stacking)
+        self.relations = relate(pieces, self.touches, stacking, every=every)
 
     def run(self) -> Found:
         root = self.root
@@ -96,11 +95,11 @@ class Search:
         opening = self.opening
         self.root = _Node((), 0, opening.before, opening.cart.freight_cents, 0, {}, {}, {})
         self.most_cents = sum(opening.before) - sum(opening.floors) + opening.cart.freight_cents
-        self.steady = [_steady(piece) for piece in self.pieces]
+        self.steady = [steady(piece) for piece in self.pieces]
         halved = tuple(
             floor + (amount - floor) // 2 for amount, floor in zip(opening.before, opening.floors, strict=True)
         )
-        self.sensitive: list[float] = []
+        self.sensitive: list[int] = []  # parts of a million that are lost when half is left
         self.touches: list[int] = []
         looks: dict[Coverage, Look] = {}
         for n, piece in enumerate(self.pieces):
@@ -111,39 +110,10 @@ class Search:
                 looks[coverage] = coverage.look(halved)
             half = offer(piece, looks[coverage], self.root.freight)
             cents = half.cents if isinstance(half, Offer) else 0
-            self.sensitive.append(1 - cents / found.cents if found is not None and found.cents else 0.0)
+            self.sensitive.append(10**6 - 10**6 * cents // found.cents if found is not None and found.cents else 0)
             only_freight = found is not None and not found.goods and not piece.on_left and self.steady[n]
             touches = self.freight_bit if found is None or found.freight else 0
             self.touches.append(touches if only_freight else touches | coverage.mask)
-
-    def _relations(self, stacking: Stacking) -> None:
-        """Who may meet whom, who commutes with whom, and who is the same as the coupon before it."""
-        pieces = self.pieces
-        alike: dict[tuple[str, str, bool], list[int]] = {}
-        for n, piece in enumerate(pieces):
-            alike.setdefault((piece.kind.TAG, piece.template.owner, piece.template.stackable), []).append(n)
-        masks = [(pieces[same[0]].template, sum(1 << n for n in same)) for same in alike.values()]
-        self.meets = [0] * len(pieces)
-        for same in alike.values():
-            one = pieces[same[0]].template
-            meets = sum(mask for other, mask in masks if self.every or stacking.pair(one, other) == PASS)
-            for n in same:
-                self.meets[n] = meets & ~(1 << n)
-        touches = list(zip(self.touches, (1 << n for n in range(len(pieces))), strict=True))
-        self.commutes = [sum([bit for other, bit in touches if not mine & other]) for mine in self.touches]
-        self.twin: list[int] = []
-        latest: dict[tuple[str, int, int], int] = {}
-        for n, piece in enumerate(pieces):
-            equal = (piece.template.template_id, piece.template.version, piece.face_cents)
-            self.twin.append(-1 if self.every else latest.get(equal, -1))
-            latest[equal] = n
-        groups: dict[str, int] = {}
-        # Coupons of a negative group exclude each other: at most one of them is used.
-        self.group: list[int] = []
-        for n, piece in enumerate(pieces):
-            tag = piece.kind.TAG
-            apart = not self.every and not stacking.kinds_meet(tag, tag)
-            self.group.append(-1 - groups.setdefault(tag, len(groups)) if apart else n)
 
     def _refresh(self, node: _Node, n: int) -> None:
         """What coupon ``n`` takes at this node."""
@@ -196,7 +166,7 @@ class Search:
             ):
                 return None
             left = tuple(after)
-        meets = self.meets[n]
+        meets = self.relations.meets[n]
         caps = {other: cap for other, cap in node.caps.items() if meets >> other & 1}
         freight, score = node.freight - found.freight, node.score + self._score(n, found.cents)
         return _Node((*node.path, n), node.used | 1 << n, left, freight, score, {}, {}, caps, self.touches[n])
@@ -217,7 +187,7 @@ class Search:
     def _bounds(self, node: _Node) -> dict[int, int]:
         """For every coupon that may come: the largest score of any completion with it."""
         slots = self.most - len(node.path)
-        caps, group = node.caps, self.group
+        caps, group = node.caps, self.relations.group
         most: dict[int, int] = {}
         for n, cap in caps.items():
             if cap > most.get(group[n], 0) or self.every:
@@ -242,11 +212,11 @@ class Search:
             self._freshen(parent, node, list(node.caps))
             if not self._thin(node):
                 return
-        bounds = self._bounds(node)
+        bounds, twin = self._bounds(node), self.relations.twin
         last = len(node.path) + 1 == self.most
         done = 0
         for n in sorted(node.offers, key=lambda n: (-bounds.get(n, 0), -self.sensitive[n], n)):
-            if n not in bounds or sleep >> n & 1 or (self.twin[n] >= 0 and not node.used >> self.twin[n] & 1):
+            if n not in bounds or sleep >> n & 1 or (twin[n] >= 0 and not node.used >> twin[n] & 1):
                 continue
             if bounds[n] <= self.best_score:
                 continue
@@ -260,7 +230,7 @@ class Search:
                 if after is not None:
                     self._note(after.path, after.score)
                     if not last:
-                        self._dive(after, (sleep | done) & self.commutes[n], node)
+                        self._dive(after, (sleep | done) & self.relations.commutes[n], node)
             done |= 1 << n
 
     def _thin(self, node: _Node) -> bool:
@@ -274,19 +244,3 @@ class Search:
             del node.caps[n]
             node.offers.pop(n, None)
         return bool(node.caps)
-
-
-def _steady(piece: Piece) -> bool:
-    """Whether what the coupon takes never grows when less is left.
-
-    Kinds that choose units among several lines of one SKU may choose others when prices fall, and then take a little
-    more; for these the bound is the most they can ever take.
-    """
-    kind = piece.kind
-    if isinstance(kind, SpecialPrice):
-        named = {special.sku for special in kind.prices}
-        return kind.max_units is None or sum(line.sku in named for line in piece.coverage.lines) <= 1
-    if isinstance(kind, Bundle):
-        counts = Counter(line.sku for line in piece.coverage.lines)
-        return all(counts[item.sku] <= 1 for item in kind.items)
-    return True

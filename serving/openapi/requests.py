@@ -112,6 +112,7 @@ PATHS: Mapping[str, Any] = {
     "event_id": "evt_01kqgdbj000000000000000000",
     "hold_id": "hold_01kqgdbj000000000000000000",
     "order_id": "o_7001",
+    "place": "venue_page",
     "sku": "cream-50",
     "template_id": "newcomer_99_20",
     "user_id": "u_1001",

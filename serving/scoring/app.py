@@ -80,7 +80,13 @@ def _missing(holder: Holder) -> dict[str, str]:
     return missing if holder.features_ready else {**missing, "features": holder.refused.get("features", "not read yet")}
 
 
-@router.post("/decisions", response_model=None, responses={200: {"model": Decision}}, tags=["scoring"])
+@router.post(
+    "/decisions",
+    response_model=None,
+    summary="Decide on an offer",
+    responses={200: {"model": Decision}},
+    tags=["scoring"],
+)
 async def post_decision(
     request: Request, body: DecisionRequest, _: Annotated[Any, Depends(allowed(SCORE))]
 ) -> Response:
@@ -88,14 +94,26 @@ async def post_decision(
     return _json(_decide(request, [body])[0])
 
 
-@router.post("/decisions:batch", response_model=None, responses={200: {"model": DecisionAnswers}}, tags=["scoring"])
+@router.post(
+    "/decisions:batch",
+    response_model=None,
+    summary="Decide on many offers",
+    responses={200: {"model": DecisionAnswers}},
+    tags=["scoring"],
+)
 async def post_decisions(request: Request, body: DecisionBatch, _: Annotated[Any, Depends(allowed(SCORE))]) -> Response:
     """Many decisions at once, in order; each equals the single answer."""
     # A thousand decisions take half a second; in a thread they do not keep single ones waiting.
     return _json(DecisionAnswers(decisions=await asyncio.to_thread(_decide, request, body.decisions)))
 
 
-@router.post("/risk", response_model=None, responses={200: {"model": Risk}}, tags=["scoring"])
+@router.post(
+    "/risk",
+    response_model=None,
+    summary="Assess the risk of a user",
+    responses={200: {"model": Risk}},
+    tags=["scoring"],
+)
 async def post_risk(request: Request, body: RiskRequest, _: Annotated[Any, Depends(allowed(SCORE))]) -> Response:
     """How risky this user is now: what stands on file and the abuse model, with reasons."""
     parts: Parts = request.app.state.parts
@@ -106,13 +124,13 @@ async def post_risk(request: Request, body: RiskRequest, _: Annotated[Any, Depen
     return _json(found)
 
 
-@router.get("/model", tags=["models"], dependencies=[Depends(allowed(SCORE))])
+@router.get("/model", summary="Show the models in use", tags=["models"], dependencies=[Depends(allowed(SCORE))])
 async def get_model(request: Request) -> dict[str, Any]:
     """Versions in use, offers, and what was refused with its reason."""
     return _model_view(request.app.state.parts.holder)
 
 
-@router.post("/model:reload", tags=["models"], dependencies=[Depends(allowed(MODELS))])
+@router.post("/model:reload", summary="Look for new models", tags=["models"], dependencies=[Depends(allowed(MODELS))])
 async def reload_model(request: Request) -> dict[str, Any]:
     """Look at the aliases now instead of at the next poll."""
     holder: Holder = request.app.state.parts.holder

@@ -83,6 +83,14 @@ def usable_wallet(connection: Connection, user_id: str) -> list[tuple[Coupon, Te
     return _with_templates(connection, connection.execute(query, {"user_id": user_id}).all())
 
 
+def live_templates(connection: Connection, user_id: str, template_ids: Sequence[str]) -> set[str]:
+    """The templates of these of which the user has a coupon that could still be used."""
+    live = select(coupons.c.template_id).where(
+        coupons.c.user_id == user_id, coupons.c.state.in_([UNUSED, HELD]), coupons.c.template_id.in_(template_ids)
+    )
+    return set(connection.execute(live).scalars())
+
+
 def due(connection: Connection, now: datetime, limit: int) -> Sequence[str]:
     """Free coupons whose validity is over."""
     over = select(coupons.c.coupon_id).where(coupons.c.state == UNUSED, coupons.c.valid_until <= now).limit(limit)

@@ -124,10 +124,10 @@ def _templates(connection: Connection) -> Iterator[dict[str, Any]]:
     )
     query = select(template_versions.c.spec).join(templates, current).order_by(templates.c.template_id)
     for spec in connection.execute(query).scalars():
-        yield _template(template_from_data(json.loads(spec)))
+        yield template_row(template_from_data(json.loads(spec)))
 
 
-def _template(template: Template) -> dict[str, Any]:
+def template_row(template: Template) -> dict[str, Any]:
     """Figures that a kind does not have are left empty."""
     data = kind_to_data(template.kind)
     return {

@@ -22,7 +22,7 @@ from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.coupons.slots import Allowance, allowances, seconds_to_tomorrow
 from serving.coupons.template import Template
 from serving.coupons.validity import local_day, midnight
-from serving.store.rows import count_up, insert_new
+from serving.store.rows import Prepared, count_up, insert_new
 from serving.store.schema import campaigns, coupons, templates, user_claims
 from serving.store.schema_claims import bundles, claim_pools, claim_quotas, claim_things
 from serving.store.unit import StaleError, Transaction
@@ -69,15 +69,17 @@ def _take_things(tx: Transaction, template: Template, hashed: Hashed) -> Verdict
     return PASS
 
 
-_IN_STOCK = (
+_IN_STOCK = Prepared(
     select(templates.c.issued, templates.c.quantity, claim_pools.c.promised_cents, *_MONEY)
     .select_from(templates)
     .outerjoin(claim_pools, claim_pools.c.template_id == templates.c.template_id)
     .outerjoin(campaigns, campaigns.c.campaign_id == templates.c.campaign_id)
     .where(templates.c.template_id == bindparam("counted_id"))
 )
-_IN_PERIOD = select(claim_quotas.c.claimed).where(
-    claim_quotas.c.template_id == bindparam("counted_id"), claim_quotas.c.period == bindparam("in_period")
+_IN_PERIOD = Prepared(
+    select(claim_quotas.c.claimed).where(
+        claim_quotas.c.template_id == bindparam("counted_id"), claim_quotas.c.period == bindparam("in_period")
+    )
 )
 
 
@@ -91,10 +93,10 @@ def still_there(tx: Transaction, template: Template, promised_cents: int, zone: 
         return open_now
     for allowance in open_now:
         period = {"counted_id": template.template_id, "in_period": allowance.period}
-        claimed = tx.connection.execute(_IN_PERIOD, period).scalar_one_or_none()
-        if claimed is not None and claimed >= allowance.quota:
+        counted = _IN_PERIOD.one(tx.connection, period)
+        if counted is not None and counted.claimed >= allowance.quota:
             return allowance.refuse
-    row = tx.connection.execute(_IN_STOCK, {"counted_id": template.template_id}).one()
+    row = _IN_STOCK.one(tx.connection, {"counted_id": template.template_id})
     if row.quantity is not None and row.issued >= row.quantity:
         return Refuse("quantity_exhausted")
     if template.pool_cents is not None and (row.promised_cents or 0) + promised_cents > template.pool_cents:
@@ -127,7 +129,7 @@ def _take_quota(tx: Transaction, template_id: str, allowance: Allowance) -> Verd
     return PASS if count_up(tx.connection, claim_quotas, key, "claimed", allowance.quota) else allowance.refuse
 
 
-_ISSUE = (
+_ISSUE = Prepared(
     update(templates)
     .where(
         templates.c.template_id == bindparam("counted_id"),
@@ -137,15 +139,17 @@ _ISSUE = (
     )
     .values(issued=templates.c.issued + 1)
 )
-_ON_SHELF = select(templates.c.version, templates.c.access).where(templates.c.template_id == bindparam("counted_id"))
+_ON_SHELF = Prepared(
+    select(templates.c.version, templates.c.access).where(templates.c.template_id == bindparam("counted_id"))
+)
 
 
 def take_quantity(tx: Transaction, template: Template) -> Verdict:
     """Count one issued coupon. A template that was closed meanwhile gives none; one that was edited is read anew."""
     key = {"counted_id": template.template_id, "counted_version": template.version}
-    if tx.connection.execute(_ISSUE, key).rowcount == 1:
+    if _ISSUE.count(tx.connection, key) == 1:
         return PASS
-    row = tx.connection.execute(_ON_SHELF, {"counted_id": template.template_id}).one()
+    row = _ON_SHELF.one(tx.connection, {"counted_id": template.template_id})
     if row.version != template.version:
         raise StaleError(template.template_id)
     return Refuse("template_closed" if row.access == "closed" else "quantity_exhausted")
@@ -154,7 +158,7 @@ def take_quantity(tx: Transaction, template: Template) -> Verdict:
 def add_live(tx: Transaction, campaign_id: str, cents: int, *, capped: bool) -> Verdict:
     """Move the face value of live coupons; a new coupon (``capped``) needs room under the cap and a budget to spend."""
     values = {"payer": campaign_id, "cents": cents}
-    if tx.connection.execute(_LIVE_CAPPED if capped else _LIVE, values).rowcount == 1:
+    if (_ADD_CAPPED if capped else _ADD_LIVE).count(tx.connection, values) == 1:
         return PASS
     payer = tx.connection.execute(select(campaigns).where(campaigns.c.campaign_id == campaign_id)).one()
     spent = payer.committed_cents >= payer.budget_cents
@@ -163,7 +167,7 @@ def add_live(tx: Transaction, campaign_id: str, cents: int, *, capped: bool) -> 
 
 def add_committed(tx: Transaction, campaign_id: str, cents: int) -> Verdict:
     """Move held and spent discount; it never passes the budget."""
-    moved = tx.connection.execute(_COMMITTED, {"payer": campaign_id, "cents": cents}).rowcount == 1
+    moved = _ADD_COMMITTED.count(tx.connection, {"payer": campaign_id, "cents": cents}) == 1
     return PASS if moved else Refuse("budget_exhausted")
 
 
@@ -173,11 +177,14 @@ _LIVE = (
     .where(campaigns.c.campaign_id == bindparam("payer"))
     .values(live_cents=campaigns.c.live_cents + _CENTS)
 )
-_LIVE_CAPPED = _LIVE.where(
-    or_(campaigns.c.liability_cents.is_(None), campaigns.c.live_cents + _CENTS <= campaigns.c.liability_cents),
-    campaigns.c.committed_cents < campaigns.c.budget_cents,
+_ADD_LIVE = Prepared(_LIVE)
+_ADD_CAPPED = Prepared(
+    _LIVE.where(
+        or_(campaigns.c.liability_cents.is_(None), campaigns.c.live_cents + _CENTS <= campaigns.c.liability_cents),
+        campaigns.c.committed_cents < campaigns.c.budget_cents,
+    )
 )
-_COMMITTED = (
+_ADD_COMMITTED = Prepared(
     update(campaigns)
     .where(
         campaigns.c.campaign_id == bindparam("payer"),
@@ -221,7 +228,7 @@ def _claimed(
     return int(tx.connection.execute(query).scalar_one())
 
 
-_PROMISE = (
+_PROMISE = Prepared(
     update(claim_pools)
     .where(
         claim_pools.c.template_id == bindparam("pool_of"),
@@ -236,4 +243,4 @@ def _promise(tx: Transaction, template_id: str, cents: int, pool_cents: int) -> 
     """Add to what the draws of a template promise in all, while the pool holds it (F017)."""
     insert_new(tx.connection, claim_pools, {"template_id": template_id, "promised_cents": 0})
     values = {"pool_of": template_id, "cents": cents, "pool": pool_cents}
-    return PASS if tx.connection.execute(_PROMISE, values).rowcount == 1 else Refuse("pool_exhausted")
+    return PASS if _PROMISE.count(tx.connection, values) == 1 else Refuse("pool_exhausted")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable, Integer, Table, bindparam, text
-from sqlalchemy.sql.selectable import ReturnsRows
+from sqlalchemy import Connection, Dialect, Executable, Integer, Table, bindparam, text
+from sqlalchemy.exc import DBAPIError
 
 Processor = Callable[[Any], Any]
 
@@ -32,7 +32,8 @@ class Prepared:
 
     def count(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Execute and say how many rows were written."""
-        return self._execute(connection, values)[1].rowcount
+        prepared = self._text(connection.dialect)
+        return int(run(connection, prepared.sql, prepared.bind(values)).rowcount)
 
     def one(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """The only row, or None."""
@@ -42,17 +43,13 @@ class Prepared:
         return found[0] if found else None
 
     def all(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
-        prepared, result = self._execute(connection, values)
-        return prepared.rows(result.fetchall())
+        prepared = self._text(connection.dialect)
+        return prepared.rows(run(connection, prepared.sql, prepared.bind(values)).fetchall())
 
     def many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute once for each of at least one row."""
         prepared = self._text(connection.dialect)
-        connection.exec_driver_sql(prepared.sql, [prepared.bind(row) for row in rows])
-
-    def _execute(self, connection: Connection, values: Mapping[str, Any]) -> tuple[_Text, CursorResult[Any]]:
-        prepared = self._text(connection.dialect)
-        return prepared, connection.exec_driver_sql(prepared.sql, prepared.bind(values))
+        run(connection, prepared.sql, [prepared.bind(row) for row in rows], many=True)
 
     def _text(self, dialect: Dialect) -> _Text:
         prepared = self._texts.get(dialect.name)
@@ -99,6 +96,19 @@ def _counting(table: Table, key: tuple[str, ...], column: str) -> Prepared:
     return Prepared(statement.bindparams(*types, bindparam("limit", type_=Integer())))
 
 
+def run(connection: Connection, sql: str, parameters: Any, *, many: bool = False) -> Any:
+    """Execute with the driver's own cursor, in the connection's transaction; a failure is raised as SQLAlchemy's."""
+    if not connection.in_transaction():
+        connection.begin()
+    cursor = connection.connection.cursor()
+    driver: Any = connection.dialect.loaded_dbapi
+    try:
+        (cursor.executemany if many else cursor.execute)(sql, parameters)
+    except driver.Error as error:
+        raise DBAPIError.instance(sql, None, error, driver.Error, dialect=connection.dialect) from error
+    return cursor
+
+
 @dataclass(frozen=True, slots=True)
 class _Text:
     """What a driver gets: the SQL and, by name, how values become parameters and columns become values."""
@@ -135,13 +145,13 @@ def _compiled(statement: Executable, dialect: Dialect) -> _Text:
         process = bind.type.dialect_impl(dialect).bind_processor(dialect)
         if process is not None:
             before[name] = process
-    columns = list(statement.exported_columns) if isinstance(statement, ReturnsRows) else []
+    columns = compiled._result_columns  # of SELECT and RETURNING alike
     after = []
     for place, column in enumerate(columns):
         process = column.type.dialect_impl(dialect).result_processor(dialect, None)
         if process is not None:
             after.append((place, process))
     constants = {name: value for name, value in compiled.params.items() if not compiled.binds[name].required}
-    row = namedtuple("row", [column.name for column in columns])  # type: ignore[misc]
+    row = namedtuple("row", [column.keyname for column in columns])  # type: ignore[misc]
     positions = tuple(compiled.positiontup) if compiled.positional else None
     return _Text(str(compiled), positions, constants, before, row, tuple(after))

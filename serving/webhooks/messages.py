@@ -81,10 +81,16 @@ class Webhook(BaseModel):
     old_secret_until: Annotated[str | None, Field(description="until then the secret before the last is used too")]
 
 
-class WebhookWithSecret(Webhook):
-    """The only answer with the secret; keep it, it cannot be read again."""
+class WebhookWritten(Webhook):
+    """An endpoint as it is after a write."""
 
-    secret: Annotated[str, Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="])]
+    dry_run: Annotated[bool, Field(description="true when it was a dry run: nothing was saved")] = False
+
+
+class WebhookWithSecret(WebhookWritten):
+    """The only answer with the secret; keep it, it cannot be read again. A dry run makes none."""
+
+    secret: Annotated[str, Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="])] = ""
 
 
 class Webhooks(BaseModel):
@@ -143,6 +149,7 @@ class Resent(BaseModel):
 
     event_id: Annotated[str, Field(examples=[_EVENT_ID])]
     webhook_ids: Annotated[list[str], Field(examples=[[_WEBHOOK_ID]])]
+    dry_run: Annotated[bool, Field(description="true when it was a dry run: nothing was sent")] = False
 
 
 def webhook_view(endpoint: Endpoint) -> dict[str, Any]:

@@ -45,8 +45,9 @@ from serving.api.bodies import ClaimBody
 from serving.clock import Ids, utc_now
 from serving.issuer import Issuer, Who
 from serving.scoring.messages import Risk
+from serving.store import rows
 from serving.store.engine import database_file, is_sqlite
-from serving.store.unit import Request
+from serving.store.unit import Command, Request
 from serving.store.verify import verify_ledger
 
 CLAIMS, REPEATS, CLIENTS, TEMPLATES, WARM_UP = 240, 7, 8, 48, 40
@@ -98,24 +99,43 @@ class Ours:
         self.issuer: Issuer = dataclasses.replace(shop.app.state.issuer, scoring=Allowing())
         self.numbers = itertools.count(1)
 
-    async def claim(self, template_id: str, number: int) -> None:
-        request = Request("issuance", f"bench-key-{number:07}", "POST /v1/claims", secrets.token_hex(32))
-        command = await self.issuer.claim(who(number), template_id, None)
-        answer = await self.store.run(request, command)
+    async def claim(self, template_id: str) -> dict[str, Any]:
+        number = next(self.numbers)
+        return await self.write(await self.issuer.claim(who(number), template_id, None), f"bench-key-{number:07}")
+
+    async def write(self, command: Command, key: str) -> dict[str, Any]:
+        answer = await self.store.run(Request("issuance", key, "POST /v1/claims", secrets.token_hex(32)), command)
         if answer.status != 201:
-            raise RuntimeError(f"a claim was refused: {answer.body}")
+            raise RuntimeError(f"refused: {answer.body}")
+        return answer.body
+
+    async def work(self, template_id: str) -> None:
+        """What is measured."""
+        await self.claim(template_id)
+
+    def anew(self, template_id: str, number: int) -> dict[str, str]:
+        """What the bare loop puts in the place of what the recording names."""
+        return _shelf(template_id) | {"user": f"bench-user-{number:07}", "key": f"bench-key-{number:07}"}
 
     async def many(self, count: int, spread: bool) -> float:
-        """Claims per second of ``CLIENTS`` clients."""
+        """Times per second that ``CLIENTS`` clients do the work."""
         left = iter(range(count))
 
         async def client() -> None:
             for turn in left:
-                await self.claim(f"t{turn % TEMPLATES:02}" if spread else HOT, next(self.numbers))
+                await self.work(_template(turn, spread))
 
         started = time.perf_counter()
         await asyncio.gather(*(client() for _ in range(CLIENTS)))
         return count / (time.perf_counter() - started)
+
+
+def _template(turn: int, spread: bool) -> str:
+    return f"t{turn % TEMPLATES:02}" if spread else HOT
+
+
+def _shelf(template_id: str) -> dict[str, str]:
+    return {HOT: template_id, f"c{HOT[1:]}": f"c{template_id[1:]}"}
 
 
 @dataclasses.dataclass
@@ -143,36 +163,41 @@ async def recorded(ours: Ours) -> list[Step]:
             steps.append(Step(reading))
 
         hooks += [(engine, "after_cursor_execute", after), (engine, "commit", end)]
+    execute = rows.run
+
+    def run(connection: Any, sql: str, values: Any, *, many: bool = False) -> Any:
+        cursor = execute(connection, sql, values, many=many)
+        after(connection, cursor, sql, values, None, many, connection.engine is ours.store._reader)
+        return cursor
+
     for hook in hooks:
         event.listen(*hook)
-    await ours.claim(HOT, next(ours.numbers))
+    rows.run = run
+    await ours.work(HOT)
+    rows.run = execute
     for hook in hooks:
         event.remove(*hook)
     return steps
 
 
-_FRESH = re.compile(r"\b[a-z]{2,4}_[0-9a-z]{26}\b|\b[0-9a-f]{32,64}\b|bench-user-\d{7}|bench-key-\d{7}")
+_FRESH = re.compile(r"\b[a-z]{2,4}_[0-9a-z]{26}\b|\b[0-9a-f]{32,64}\b|bench-(user|key)-\d{7}|\bt00\b|\bc00\b")
 
 
-def anew(steps: list[Step], template: str, number: int) -> list[Step]:
+def anew(steps: list[Step], given: dict[str, str]) -> list[Step]:
     """The same statements for another claim: every id, hash, user and key is replaced, alike in all of them."""
-    fresh: dict[str, str] = {HOT: template, f"c{HOT[1:]}": f"c{template[1:]}"}
+    fresh = dict(given)
 
     def instead(found: re.Match[str]) -> str:
         old = found.group()
+        if found.group(1) in given:
+            return given[found.group(1)]
         if old not in fresh:
-            if old.startswith("bench-"):
-                fresh[old] = f"{old[:-7]}{number:07}"
-            else:
-                start = old[: old.index("_") + 1] if "_" in old else ""
-                fresh[old] = start + secrets.token_hex(32)[: len(old) - len(start)]
+            start = old[: old.index("_") + 1] if "_" in old else ""
+            fresh[old] = start + secrets.token_hex(32)[: len(old) - len(start)]
         return fresh[old]
 
     def value(old: Any) -> Any:
-        if not isinstance(old, str):
-            return old
-        new = _FRESH.sub(instead, old)
-        return fresh.get(new) or new.replace(f'"{HOT}"', f'"{template}"').replace(f'"c{HOT[1:]}"', f'"c{template[1:]}"')
+        return _FRESH.sub(instead, old) if isinstance(old, str) else old
 
     def values(old: Any) -> Any:
         if isinstance(old, dict):
@@ -187,9 +212,10 @@ def anew(steps: list[Step], template: str, number: int) -> list[Step]:
 class Bare:
     """Replays recorded claims with the driver alone; one connection and thread on SQLite, eight on PostgreSQL."""
 
-    def __init__(self, url: str, steps: list[Step]) -> None:
+    def __init__(self, url: str, steps: list[Step], given: Callable[[str, int], dict[str, str]]) -> None:
         self.sqlite = is_sqlite(url)
         self.steps = steps
+        self.given = given
         self.numbers = itertools.count(5_000_000)
         clients = 1 if self.sqlite else CLIENTS
         self.pairs = [{reading: self._connect(url) for reading in (False, True)} for _ in range(clients)]
@@ -203,9 +229,7 @@ class Bare:
         return connection
 
     def many(self, count: int, spread: bool) -> float:
-        claims = [
-            anew(self.steps, f"t{turn % TEMPLATES:02}" if spread else HOT, next(self.numbers)) for turn in range(count)
-        ]
+        claims = [anew(self.steps, self.given(_template(turn, spread), next(self.numbers))) for turn in range(count)]
         hands = [claims[hand :: len(self.pairs)] for hand in range(len(self.pairs))]
         wrong: list[Step] = []
 
@@ -245,17 +269,12 @@ class Bare:
 async def in_process(name: str, home: Path, addresses: tuple[str, str]) -> dict[str, float]:
     """Claims per second of ours and of the bare loop on two ledgers of one kind."""
     shop, plain = await opened(home / "ours", addresses[0]), await opened(home / "bare", addresses[1])
+    await plain.close()
     ours = Ours(shop)
     await ours.many(WARM_UP, False)
     steps = await recorded(ours)
-    await plain.close()
-    bare = Bare(addresses[1], steps)
-    bare.many(WARM_UP, False)
-    rates: dict[str, list[float]] = {}
-    for _ in range(REPEATS):
-        for load in ("hot", "spread"):
-            rates.setdefault(f"{load}_claims", []).append(await ours.many(CLAIMS, load == "spread"))
-            rates.setdefault(f"{load}_floor", []).append(bare.many(CLAIMS, load == "spread"))
+    bare = Bare(addresses[1], steps, ours.anew)
+    figures = await turns(name, ours, bare, CLAIMS)
     bare.close()
     await shop.close()
     for url in addresses:
@@ -264,13 +283,24 @@ async def in_process(name: str, home: Path, addresses: tuple[str, str]) -> dict[
             raise RuntimeError(f"only {issued} coupons were issued")
     if not verify_ledger(addresses[0]).exact:
         raise RuntimeError("the ledger is not what its events say")
-    figures = {f"{name}_statements": float(sum(bool(step.statement) for step in steps))}
+    return {f"{name}_statements": float(sum(bool(step.statement) for step in steps)), **figures}
+
+
+async def turns(name: str, ours: Ours, bare: Bare, count: int, what: str = "claims") -> dict[str, float]:
+    """Rates and ratios of both loads, ours and the bare loop in turn, after a warm-up of each."""
+    await ours.many(WARM_UP, False)
+    bare.many(WARM_UP, False)
+    rates: dict[str, list[float]] = {}
+    for _ in range(REPEATS):
+        for load in ("hot", "spread"):
+            rates.setdefault(load, []).append(await ours.many(count, load == "spread"))
+            rates.setdefault(f"{load}_floor", []).append(bare.many(count, load == "spread"))
+    figures = {}
     for load in ("hot", "spread"):
-        claims, floor = rates[f"{load}_claims"], rates[f"{load}_floor"]
-        ratios = [own / bare for own, bare in zip(claims, floor, strict=True)]
+        ratios = [own / floor for own, floor in zip(rates[load], rates[f"{load}_floor"], strict=True)]
         figures |= {
-            f"{name}_{load}_claims_per_second": median(claims),
-            f"{name}_{load}_floor_per_second": median(floor),
+            f"{name}_{load}_{what}_per_second": median(rates[load]),
+            f"{name}_{load}_floor_per_second": median(rates[f"{load}_floor"]),
             f"{name}_{load}_ratio": median(ratios),
             f"{name}_{load}_ratio_min": min(ratios),
             f"{name}_{load}_ratio_max": max(ratios),

@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.quotes
 
-Carts of 50 lines and wallets of mixed kinds and scopes, drawn from a seed; ``cheap`` carts have goods of 15 yuan at most. Two sets of stack rules: the default one
+Carts of 50 lines and wallets of mixed kinds and scopes, drawn from a seed; in ``cheap``
+carts nothing costs more than 15 yuan, so that coupons compete for it. Two sets of stack rules: the default one
 (two coupons of one kind never meet) and one under which every coupon may meet every other, five in an order. The floor
 prices every coupon of the wallet once and then takes the coupon that saves most until none is left to take: what a
 shop would do that does not search. All in one process, one quote at a time.
@@ -176,7 +177,7 @@ def run(rounds: int = 100, seed: int = 7) -> dict[str, float]:
         for size in SIZES:
             for figure, value in measure(stacking, size, rounds, seed).items():
                 figures[f"{name}_{size}_{figure}"] = value
-        # Goods so cheap that the coupons compete for them: what the bound of the search is worst at.
+        # Where coupons compete, the bound of the search is worst.
         for figure, value in measure(stacking, 50, rounds, seed, 1_500).items():
             figures[f"{name}_cheap_50_{figure}"] = value
         figures[f"{name}_growth_5_to_100"] = figures[f"{name}_100_median_ms"] / figures[f"{name}_5_median_ms"]

@@ -42,6 +42,7 @@ from serving.store.engine import writer_engine
 from serving.store.schema import template_versions, templates
 from serving.store.schema_shelf import template_facets, template_scopes
 from serving.store.scopes import automatic_for, facet_rows, scope_rows
+from serving.store.shelf import on_offer
 from serving.store.unit import canonical
 
 FEW, MANY = 1_000, 100_000
@@ -167,7 +168,10 @@ class Ledger:
         await self.display.product_page(goods(rng), f"u{rng.randrange(USERS)}")
 
     async def coupon_centre(self, rng: random.Random) -> None:
-        await self.display.coupon_centre(Cursor(20), f"u{rng.randrange(USERS)}")
+        await self.display.place("coupon_centre", Cursor(20), f"u{rng.randrange(USERS)}")
+
+    async def offers(self, rng: random.Random) -> None:
+        await self.till.store.fetch(lambda connection: on_offer(connection, None))
 
     async def automatic(self, rng: random.Random) -> None:
         cart = _cart(rng)
@@ -177,7 +181,7 @@ class Ledger:
         await self.till.quote(f"u{rng.randrange(USERS)}", _cart(rng))
 
 
-READS = ("product_page", "coupon_centre", "automatic", "quote")
+READS = ("product_page", "coupon_centre", "offers", "automatic", "quote")
 
 
 def _cart(rng: random.Random) -> Cart:

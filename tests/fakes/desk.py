@@ -15,7 +15,8 @@ import httpx
 from fakes.shop import Clock, Scoring, Shop
 from sqlalchemy import select
 
-from serving.coupons.kinds import NoThreshold
+from serving.coupons.audience import Audience
+from serving.coupons.kinds import GiftPack, NoThreshold, ThresholdCut
 from serving.coupons.refusals import Refuse
 from serving.coupons.template import Campaign, Limits, Template
 from serving.coupons.validity import DaysFromClaim
@@ -144,6 +145,14 @@ def template_of(template_id: str = "cut", **values: Any) -> Template:
         **values,
     }
     return Template(template_id, **given)
+
+
+def pack(desk: Desk, **values: Any) -> None:
+    """The case of F012: 10 without a threshold, 99-20 and 199-50, valid for seven days."""
+    desk.template("ten", kind=NoThreshold(1000), delivery="push", validity=DaysFromClaim(7))
+    desk.template("twenty", kind=ThresholdCut(9900, 2000), delivery="push", validity=DaysFromClaim(7))
+    desk.template("fifty", kind=ThresholdCut(19900, 5000), delivery="push", validity=DaysFromClaim(7), **values)
+    desk.template("pack", kind=GiftPack(("ten", "twenty", "fifty")), audience=Audience(newcomer=True), per_user=1)
 
 
 def told(answer: httpx.Response) -> str:

@@ -24,11 +24,13 @@ from serving.coupons.template import Campaign, Template
 from serving.coupons.validity import DaysFromClaim
 from serving.issue import Grant, issue
 from serving.people.checks import Checks
+from serving.people.profile import Profile
 from serving.privacy import Hasher
 from serving.redeemer import Redeemer
 from serving.risk import RiskGate
 from serving.store import coupons as repository
 from serving.store import shelf
+from serving.store.people import put_profile
 from serving.store.unit import Answer, Command, Request, Store, Transaction
 from serving.store.verify import LedgerReport, compare
 from serving.who import Who
@@ -83,6 +85,15 @@ class Till:
 
         answer = self.store.write(Request("till", f"put-{next(self._numbers)}", "test", "body"), command)
         assert answer.status == 201, answer.body
+
+    def knows(self, user_id: str, **values: Any) -> None:
+        """Say of a user what the shop says."""
+
+        def command(tx: Transaction) -> Answer:
+            put_profile(tx, Profile(user_id, **values))
+            return Answer(200, {})
+
+        self.store.write(Request("till", f"know-{next(self._numbers)}", "test", "body"), command)
 
     # -- commands, made anew for every call --------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """A tour of the coupons app that visits every operation with success, under the scope that its document names.
 
 Every answer is held against the served document with all its objects closed: a field that is not documented, or one
-that is documented and missing, ends the tour. Every write is rehearsed first.
+that is documented and missing, ends the tour. Every write is rehearsed first and replayed afterwards.
 """
 
 from __future__ import annotations
@@ -20,43 +20,49 @@ from serving.api.webhooks import WebhookParts
 from serving.keys import SCOPES, KeyRing, Principal, hash_key
 from serving.openapi.describe import operations
 from serving.openapi.scopes import scopes_of
+from serving.store.unit import canonical
 from serving.webhooks.guard import Guard
 
 JSON = "application/json"
 WRITES = ("POST", "PUT")
-_OTHERS = "fd_live_others"
 
 
 class Tour:
-    """``seen`` are the operations that answered as documented: method, path and status."""
+    """``seen`` are the operations that answered as documented (method, path, status), ``met`` the schemas by name."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.document = shop.app.openapi()
         self.operations = {(method.upper(), path): found for path, method, found in operations(self.document)}
         self.seen: set[tuple[str, str, str]] = set()
+        self.met: set[str] = set()
         self._closed = closed(self.document)
+        self._validators: dict[str, Draft202012Validator] = {}
         self._numbers = itertools.count(1)
         shop.app.state.keys = self._one_key_for_each_scope()
         parts = shop.app.state.webhooks
         shop.app.state.webhooks = WebhookParts(parts.signer, Guard(resolve=_public))
 
-    async def ask(
-        self, method: str, path: str, body: Any = None, *, rehearse: bool = True, forbidden: bool = True
-    ) -> Any:
+    async def ask(self, method: str, path: str, body: Any = None, *, rehearse: bool = True) -> Any:
         """One request, refused without its scope and answered with it; the answer, checked."""
         route, operation = self._find(method, path)
         scopes = scopes_of(operation)
-        if scopes and forbidden:
-            refused = await self._send(method, path, body, _OTHERS)
+        if scopes:
+            refused = await self._send(method, path, body, _key_without(scopes))
             assert refused.status_code == 403, (method, path, refused.text)
         if method in WRITES and scopes and rehearse and "dry_run" in str(operation.get("parameters")):
             rehearsed = await self._send(method, f"{path}?dry_run=true", body, _key(scopes))
             self._check(method, route, operation, rehearsed)
             assert rehearsed.json()["dry_run"] is True
-        answer = await self._send(method, path, body, _key(scopes))
+        key = f"tour-{next(self._numbers)}"
+        answer = await self._send(method, path, body, _key(scopes), key)
         self._check(method, route, operation, answer)
         self.seen.add((method, route, str(answer.status_code)))
+        if method in WRITES and "dry_run" in str(operation.get("parameters")):
+            replay = await self._send(method, path, body, _key(scopes), key)
+            self._check(method, route, operation, replay)
+            assert replay.headers["Idempotent-Replayed"] == "true", (method, path)
+            assert replay.content == answer.content or route.endswith("/codes"), (method, path)
         return answer.json() if answer.headers["content-type"] == JSON else answer.text
 
     def _check(self, method: str, route: str, operation: Any, answer: Any) -> None:
@@ -66,14 +72,42 @@ class Tour:
         content = operation["responses"][str(answer.status_code)]["content"]
         assert media in content, where
         if media == JSON:
-            schema = {"components": self._closed["components"], "allOf": [closed(content[media]["schema"])]}
-            errors = [f"{error.json_path}: {error.message[:300]}" for error in _errors(schema, answer.json())]
+            errors = self._errors(closed(content[media]["schema"]), answer.json())
             assert not errors, (where, errors)
+            self._meet(content[media]["schema"], answer.json())
 
-    async def _send(self, method: str, path: str, body: Any, key: str) -> Any:
-        headers = {"Authorization": f"Bearer {key}"}
+    def _meet(self, schema: Any, value: Any) -> None:
+        """Note the schemas of which the value, or a part of it, is an instance."""
+        if "$ref" in schema:
+            name = schema["$ref"].rsplit("/", 1)[-1]
+            self.met.add(name)
+            schema = self._closed["components"]["schemas"][name]
+        for option in schema.get("anyOf") or schema.get("oneOf") or ():
+            if not self._errors(option, value):
+                self._meet(option, value)
+        if isinstance(value, dict):
+            for name, part in schema.get("properties", {}).items():
+                if name in value:
+                    self._meet(part, value[name])
+        elif isinstance(value, list):
+            for part in value:
+                self._meet(schema.get("items", {}), part)
+
+    def _errors(self, schema: Any, value: Any) -> list[str]:
+        name = canonical(schema)
+        if name not in self._validators:
+            whole = {"components": self._closed["components"], "allOf": [schema]}
+            self._validators[name] = Draft202012Validator(whole)
+        return [f"{error.json_path}: {error.message[:300]}" for error in self._validators[name].iter_errors(value)]
+
+    async def send(self, method: str, path: str, body: Any) -> Any:
+        """One request under the scope of its operation, whatever the answer."""
+        return await self._send(method, path, body, _key(scopes_of(self._find(method, path)[1])))
+
+    async def _send(self, method: str, path: str, body: Any, bearer: str, key: str = "") -> Any:
+        headers = {"Authorization": f"Bearer {bearer}"}
         if method in WRITES:
-            headers["Idempotency-Key"] = f"tour-{next(self._numbers)}"
+            headers["Idempotency-Key"] = key or f"tour-{next(self._numbers)}"
         return await self.shop.http.request(method, path, json=body, headers=headers)
 
     def _find(self, method: str, path: str) -> tuple[str, Any]:
@@ -86,19 +120,16 @@ class Tour:
                 return route, found
         raise AssertionError(f"{method} {path} is not in the document")
 
-    def _one_key_for_each_scope(self) -> KeyRing:
-        others = {scope for found in self.operations.values() for scope in scopes_of(found)}
-        assert others <= {*SCOPES, TEST_KEYS}
-        entries = [(hash_key(_key([scope])), Principal(scope, frozenset({scope}))) for scope in SCOPES]
-        entries.append((hash_key(_key([TEST_KEYS])), Principal("tester", frozenset(), test=True)))
-        return _Ring(entries)
-
-
-class _Ring(KeyRing):
-    """Knows a key with every scope but the one that is asked for: a key without any."""
-
-    def find(self, key: str) -> Principal | None:
-        return Principal("others", frozenset()) if key == _OTHERS else super().find(key)
+    @staticmethod
+    def _one_key_for_each_scope() -> KeyRing:
+        """A key with each scope, and one with every other scope."""
+        known = frozenset(SCOPES)
+        entries = [(hash_key(_key([TEST_KEYS])), Principal("tester", frozenset(), test=True))]
+        for scope in (*SCOPES, TEST_KEYS):
+            others = Principal(f"without {scope}", known - {scope})
+            entries.append((hash_key(_key_without([scope])), others))
+        entries += [(hash_key(_key([scope])), Principal(scope, frozenset({scope}))) for scope in SCOPES]
+        return KeyRing(entries)
 
 
 def closed(schema: Any) -> Any:
@@ -127,6 +158,23 @@ def undocumented(document: Any) -> list[str]:
     return found
 
 
+def answered(document: Any) -> set[str]:
+    """Names of the schemas that successes are made of."""
+    found: set[str] = set()
+    pending = [
+        answer.get("content", {}).get(JSON, {})
+        for _, _, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        if status.startswith("2")
+    ]
+    while pending:
+        for name in re.findall(r"#/components/schemas/(\w+)", str(pending.pop())):
+            if name not in found:
+                found.add(name)
+                pending.append(document["components"]["schemas"][name])
+    return found
+
+
 def successes(document: Any) -> set[tuple[str, str, str]]:
     """Method, path and status of every documented success."""
     return {
@@ -137,14 +185,14 @@ def successes(document: Any) -> set[tuple[str, str, str]]:
     }
 
 
-def _errors(schema: Any, value: Any) -> list[Any]:
-    return list(Draft202012Validator(schema).iter_errors(value))
-
-
 def _key(scopes: Sequence[str]) -> str:
     if not scopes:
         return ""
     return "fd_test_tour" if scopes[0] == TEST_KEYS else f"fd_live_{scopes[0]}"
+
+
+def _key_without(scopes: Sequence[str]) -> str:
+    return f"fd_live_without_{scopes[0]}"
 
 
 async def _public(host: str, port: int) -> Sequence[str]:
@@ -279,6 +327,7 @@ async def display(tour: Tour) -> None:
     await ask("GET", "/v1/users/g1/personal-centre")
     await ask("GET", "/v1/coupon-centre?limit=100")
     await ask("GET", "/v1/coupon-centre?limit=100&user_id=g1")
+    await ask("GET", "/v1/places/activity/offers?user_id=g1")
     await ask("GET", "/v1/products/sku1/offers?category=shoes&price_cents=20000&user_id=g1")
     await ask("POST", "/v1/order-confirmation", {"user_id": "g1", "cart": cart(20000)})
 

@@ -159,7 +159,7 @@ def test_a_missing_required_column_is_one_clear_error_and_a_missing_optional_one
         ("decisions", "eligible", [], "empty"),
         ("decisions", "holdout", "perhaps", "not true or false"),
         ("templates", "percent_off", 120.0, "above 100"),
-        ("templates", "kind", "gift", "not one of: threshold_cut, percent, no_threshold"),
+        ("templates", "kind", "present", "not one of: threshold_cut, percent, no_threshold, tiered_cut, "),
         ("events", "kind", "dance", "not one of: view, add_to_cart"),
         ("events", "dwell_seconds", -2.0, "below 0"),
         ("verdicts", "verdict", "odd", "not one of: abusive, legitimate"),

@@ -83,26 +83,21 @@ class PushedTogether(IssuedTogether):
     channels: list[str] = Field(description="by which the user will hear of them", examples=[["app_push"]])
 
 
-class RowOf(Written):
+class Refused(Reason, Written):
+    """What this user alone would have been refused with."""
+
+
+class RowOf(Shown):
     """What happened to one user of many; ``status`` is that of a request for this user alone."""
 
     user_id: UserId
     status: int = Field(examples=[201])
 
 
-class PushedRow(RowOf):
-    """The user was given these."""
+class PushRow(RowOf):
+    """What a push to this user alone would have been answered."""
 
-    coupon_ids: list[CouponId]
-    channels: list[str] = Field(description="by which the user will hear of them", examples=[["app_push"]])
-
-
-class RefusedRow(RowOf, Reason):
-    """The user was given nothing, and why."""
-
-
-class Refused(Reason, Written):
-    """What this user alone would have been refused with."""
+    answer: Pushed | PushedTogether | Refused
 
 
 class PushedMany(Written):
@@ -110,7 +105,7 @@ class PushedMany(Written):
 
     issued: Count
     refused: Count
-    data: list[PushedRow | RefusedRow]
+    data: list[PushRow]
 
 
 class CodesMade(Written):

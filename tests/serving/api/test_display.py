@@ -10,7 +10,8 @@ from fakes.shop import Clock, cart
 from fakes.stall import Stall
 from fakes.till import basket
 
-from serving.api import shown
+from serving.api.answers import display as shown
+from serving.api.answers import templates
 
 CUT = {"deduction": {"kind": "threshold_cut", "minimum_cents": 20_000, "face_cents": 5_000}}
 EVERYWHERE = {"card": {"places": ["coupon_centre", "product_page", "personal_centre", "order_confirmation"]}}
@@ -270,30 +271,30 @@ async def test_answers_have_the_shapes_of_the_document(small_stall: Stall) -> No
     await small_stall.claim("u1", "flat")
     await small_stall.claim("u1", "cut")
     confirmed = await small_stall.post("checkout", "/v1/order-confirmation", {"user_id": "u1", "cart": cart(9_000)})
-    shown.Confirmation.model_validate(confirmed.json())
+    shown.OrderConfirmation.model_validate(confirmed.json(), extra="forbid")
     for shape, role, path in (
-        (shown.Page[shown.Card], "checkout", "/v1/users/u1/wallet"),
+        (shown.Wallet, "checkout", "/v1/users/u1/wallet"),
         (shown.PersonalCentre, "checkout", "/v1/users/u1/personal-centre"),
-        (shown.Page[shown.Offer], "issuance", "/v1/coupon-centre?user_id=u1"),
+        (shown.CouponCentre, "issuance", "/v1/coupon-centre?user_id=u1"),
         (shown.ProductOffers, "issuance", "/v1/products/s/offers?category=shoes&user_id=u1"),
-        (shown.Page[shown.OnShelf], "operator", "/v1/templates"),
-        (shown.OnShelf, "operator", "/v1/templates/cut"),
-        (shown.Page[shown.Version], "operator", "/v1/templates/cut/versions"),
+        (templates.Templates, "operator", "/v1/templates"),
+        (templates.ShelvedTemplate, "operator", "/v1/templates/cut"),
+        (templates.TemplateVersions, "operator", "/v1/templates/cut/versions"),
     ):
         answer = await small_stall.get(role, path)
-        shape.model_validate(answer)
+        shape.model_validate(answer, extra="forbid")
         assert answer.get("data", True), path
 
 
 async def test_examples_of_the_document_have_the_shapes_that_it_promises(small_stall: Stall) -> None:
     shapes = {
-        "/v1/users/{user_id}/wallet": shown.Page[shown.Card],
+        "/v1/users/{user_id}/wallet": shown.Wallet,
         "/v1/users/{user_id}/personal-centre": shown.PersonalCentre,
-        "/v1/coupon-centre": shown.Page[shown.Offer],
+        "/v1/coupon-centre": shown.CouponCentre,
         "/v1/products/{sku}/offers": shown.ProductOffers,
     }
     paths = small_stall.app.openapi()["paths"]
     for path, shape in shapes.items():
         content = paths[path]["get"]["responses"]["200"]["content"]["application/json"]
-        shape.model_validate(content["example"])
+        shape.model_validate(content["example"], extra="forbid")
         assert "$ref" in content["schema"], path

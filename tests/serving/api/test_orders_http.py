@@ -201,3 +201,61 @@ async def test_a_split_order_cannot_use_a_coupon_twice_and_an_order_is_held_once
     assert (await hold(shop, first, "o2")).json()["code"] == "coupon_held"
     shop.clock.forward(minutes=31)
     assert (await hold(shop, second, "o1")).status_code == 201, "an expired lock no longer occupies the order"
+
+
+async def test_an_order_and_a_hold_can_be_looked_at_and_say_what_happened(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template()
+    coupon = await shop.coupon("u1")
+    held = (await hold(shop, coupon, cart=cart(5000, quantity=2, freight_cents=600))).json()
+    looked = (await shop.get("checkout", f"/v1/holds/{held['hold_id']}")).json()
+    assert (looked["state"], looked["user_id"], looked["lines"]) == ("open", "u1", held["lines"])
+    paid = (await redeem(shop, held["hold_id"])).json()
+    back = {"user_id": "u1", "redemption_id": paid["redemption_id"], "lines": [{"line_no": 1, "units": [2]}]}
+    refunded = (await shop.post("checkout", "/v1/refunds", {**back, "freight": True})).json()
+    order = (await shop.get("checkout", "/v1/orders/o1?user_id=u1")).json()
+    assert (order["state"], order["refunded"]) == ("redeemed", [{"line_no": 1, "unit": 2}])
+    assert order["refunded_cents"] == refunded["refunded_cents"] == 4600 + 600
+    assert order["left_cents"] == refunded["left_cents"] == 4600
+
+
+async def test_foreign_and_absent_orders_look_the_same(small_shop: Any) -> None:
+    shop = small_shop
+    await shop.template()
+    held = (await hold(shop, await shop.coupon("u1"))).json()["hold_id"]
+    pairs = (
+        (f"/v1/holds/{held}?user_id=thief", "/v1/holds/hold_none?user_id=thief", "hold_unknown"),
+        ("/v1/orders/o1?user_id=thief", "/v1/orders/o2?user_id=thief", "order_unknown"),
+    )
+    for foreign, absent, code in pairs:
+        answers = [await shop.get("checkout", path) for path in (foreign, absent)]
+        assert [answer.status_code for answer in answers] == [404, 404]
+        said = [{**answer.json(), "request_id": None} for answer in answers]
+        assert said[0] == said[1]
+        assert said[0]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"coupon_ids": ["c", "c"]}, "coupon_ids"),
+        ({"coupon_ids": "c"}, "coupon_ids"),
+        ({"coupon_ids": ["c"] * 51}, "coupon_ids"),
+        ({"coupon_ids": [""]}, "coupon_ids.0"),
+        ({"cart": {**cart(5000), "points": -1}}, "cart.points"),
+        ({"cart": {**cart(5000), "activities": [{"kind": "member", "discount_cents": 0}]}}, "discount_cents"),
+        ({"cart": {**cart(5000), "activities": [{"kind": "gift", "discount_cents": 1}]}}, "cart.activities.0.kind"),
+        ({"cart": {**cart(5000), "terminal": ""}}, "cart.terminal"),
+    ],
+)
+async def test_a_hold_that_cannot_be_names_its_field(small_shop: Any, change: dict[str, Any], field: str) -> None:
+    body = {"user_id": "u1", "coupon_ids": [], "order_id": "o1", "cart": cart(5000), **change}
+    answer = await small_shop.post("checkout", "/v1/holds", body)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), answer.text
+
+
+async def test_a_refund_of_nothing_is_no_refund(small_shop: Any) -> None:
+    body = {"user_id": "u1", "redemption_id": "red_1", "lines": []}
+    assert (await small_shop.post("checkout", "/v1/refunds", body)).status_code == 422
+    answer = await small_shop.post("checkout", "/v1/refunds", {**body, "freight": True})
+    assert answer.json()["code"] == "redemption_unknown"

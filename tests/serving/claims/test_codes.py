@@ -9,7 +9,7 @@ import pytest
 from fakes.desk import tally, told
 from sqlalchemy import text
 
-from serving.coupons.codes import RANDOM_BYTES
+from serving.coupons.codes import RANDOM_BYTES, GuessLimit
 
 
 async def test_a_code_gives_its_coupon_once(desk: Any) -> None:
@@ -43,8 +43,10 @@ async def test_codes_are_shown_once_and_stored_nowhere(small_desk: Any) -> None:
     assert not any(code in stored or code.replace("-", "") in stored for code in made["codes"])
 
 
-def test_a_code_has_more_than_sixty_random_bits() -> None:
-    assert RANDOM_BYTES * 8 >= 60
+def test_a_million_live_codes_are_not_hit_by_guessing_all_day() -> None:
+    bits, guesses = RANDOM_BYTES * 8, GuessLimit().wrong * 60 * 24
+    assert bits >= 60
+    assert guesses * 10**6 / 2**bits < 1e-4
 
 
 async def test_ten_thousand_codes_are_made_at_once_and_more_are_refused(small_desk: Any) -> None:

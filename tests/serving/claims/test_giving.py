@@ -1,4 +1,4 @@
-"""Claims, pushes, packs and triggers over HTTP: what reaches the wallet, what is told, what is kept."""
+"""Claims and pushes over HTTP: what reaches the wallet, what is told, what is kept."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import asyncio
 from datetime import date, time
 from typing import Any
 
-import httpx
 import pytest
 from fakes.desk import tally, told
 from fakes.shop import cart
 
-from oracles.claims import drawn
 from serving.coupons.audience import Audience
-from serving.coupons.kinds import GiftPack, LuckyDraw, NoThreshold, Percent, Prize, RandomAmount, ThresholdCut
+from serving.coupons.kinds import NoThreshold, Percent
 from serving.coupons.template import Card
-from serving.coupons.validity import DaysFromClaim, FixedDates, MinutesFromClaim
-from serving.coupons.windows import Slot, Window
+from serving.coupons.validity import FixedDates, MinutesFromClaim
+from serving.coupons.windows import Window
 
 NEWCOMERS = Audience(newcomer=True)
 
@@ -117,97 +115,6 @@ async def test_source_and_place_are_kept_with_every_claim(small_desk: Any) -> No
         (place, "game") for place in places
     ]
     assert (await desk.claim("u1", place="my_garden")).status_code == 422
-
-
-def pack(desk: Any, **values: Any) -> None:
-    """The case of F012: 10 without a threshold, 99-20 and 199-50, valid for seven days."""
-    desk.template("ten", kind=NoThreshold(1000), delivery="push", validity=DaysFromClaim(7))
-    desk.template("twenty", kind=ThresholdCut(9900, 2000), delivery="push", validity=DaysFromClaim(7))
-    desk.template("fifty", kind=ThresholdCut(19900, 5000), delivery="push", validity=DaysFromClaim(7), **values)
-    desk.template("pack", kind=GiftPack(("ten", "twenty", "fifty")), audience=NEWCOMERS, per_user=1)
-
-
-@pytest.mark.requirement("F012")
-async def test_a_newcomer_gets_all_three_coupons_of_the_pack_once(small_desk: Any) -> None:
-    desk = small_desk
-    pack(desk)
-    desk.user("u1")
-    desk.user("old", orders=1)
-    answers = await asyncio.gather(*(desk.claim("u1", "pack") for _ in range(6)))
-    assert tally(answers) == {"won": 1, "user_limit_total": 5}
-    made = next(answer.json() for answer in answers if answer.status_code == 201)
-    assert [coupon["template"]["template_id"] for coupon in made["coupons"]] == ["ten", "twenty", "fifty"]
-    assert {coupon["valid_until"] for coupon in made["coupons"]} == {"2026-05-07T16:00:00Z"}
-    assert {event["ref"] for event in desk.events("coupon.claimed")} == {made["bundle_id"]}
-    assert len(desk.wallet("u1")) == 3
-    assert told(await desk.claim("old", "pack")) == "newcomer_only"
-    assert told(await desk.claim("u1", "ten")) == "not_claimable"
-    desk.verify()
-
-
-@pytest.mark.requirement("F012")
-async def test_a_pack_of_which_one_part_is_sold_out_gives_nothing(desk: Any) -> None:
-    pack(desk, quantity=4)
-    for n in range(12):
-        desk.user(f"u{n}")
-    answers = await asyncio.gather(*(desk.claim(f"u{n}", "pack") for n in range(12)))
-    assert tally(answers) == {"won": 4, "quantity_exhausted": 8}
-    assert [desk.issued(name) for name in ("ten", "twenty", "fifty", "pack")] == [4, 4, 4, 4]
-    desk.verify()
-
-
-@pytest.mark.requirement("F012")
-async def test_a_pack_may_be_pushed_and_come_by_a_code_and_by_a_decision(desk: Any) -> None:
-    pack(desk)
-    desk.user("u1")
-    assert len((await desk.push("pack", "u1")).json()["coupons"]) == 3
-    desk.template("coded", kind=GiftPack(("ten", "twenty")), delivery="code")
-    (code,) = await desk.codes("coded", 1)
-    assert len((await desk.code("u2", code)).json()["coupons"]) == 2
-    assert told(await desk.code("u3", code)) == "code_unknown"
-    desk.template("chosen", kind=GiftPack(("ten", "twenty")), access="decision")
-    desk.scoring.offer = "chosen"
-    body = {"user_id": "u4"}
-    decision = (await desk.post("issuance", "/v1/triggers", body)).json()
-    claims = [desk.post("issuance", "/v1/claims", {**body, "decision_id": decision["decision_id"]}) for _ in range(5)]
-    answers = await asyncio.gather(*claims)
-    assert tally(answers) == {"won": 1, "decision_taken": 4}
-    desk.verify()
-
-
-async def test_a_pack_within_a_pack_gives_nothing(small_desk: Any) -> None:
-    pack(small_desk)
-    small_desk.template("outer", kind=GiftPack(("ten", "pack")))
-    small_desk.user("u1")
-    assert told(await small_desk.claim("u1", "outer")) == "not_claimable"
-    assert small_desk.wallet("u1") == []
-
-
-@pytest.mark.requirement("F020")
-async def test_prizes_of_a_draw_come_by_their_weights(small_desk: Any) -> None:
-    desk = small_desk
-    for name in ("often", "seldom"):
-        desk.template(name)
-    desk.template("draw", kind=LuckyDraw((Prize("often", 9), Prize("seldom", 1))))
-    rows = (await desk.push_all("draw", [f"u{n}" for n in range(200)])).json()["data"]
-    assert {row["status"] for row in rows} == {201}
-    drawn_often = desk.issued("often")
-    assert drawn_often + desk.issued("seldom") == 200
-    assert 160 <= drawn_often <= 196  # 180 expected; five deviations either way
-    desk.verify()
-
-
-@pytest.mark.requirement("F017")
-async def test_a_random_amount_can_be_drawn_again_from_the_key_and_the_coupons_id(small_desk: Any) -> None:
-    desk = small_desk
-    desk.template(kind=RandomAmount(100, 10_000), pool_cents=200_000)
-    answers = [await desk.claim(f"u{n}") for n in range(60)]
-    won = [answer.json() for answer in answers if answer.status_code == 201]
-    assert set(tally(answers)) == {"won", "pool_exhausted"}
-    assert sum(coupon["face_cents"] for coupon in won) <= 200_000
-    for coupon in won:
-        assert coupon["face_cents"] == drawn(desk.issuer.secret, "cut", coupon["coupon_id"], 100, 10_000)
-    desk.verify()
 
 
 @pytest.mark.requirement("F204")
@@ -312,99 +219,6 @@ async def test_a_first_order_is_cut_without_a_claim_and_the_second_is_not(small_
             assert (await desk.post("checkout", "/v1/redemptions", body)).status_code == 201
     assert paid == [7000, 8000]
     assert [event["source"] for event in desk.events("coupon.claimed")] == ["automatic"]
-    desk.verify()
-
-
-async def test_only_what_a_claim_would_grant_is_offered_to_scoring(desk: Any) -> None:
-    desk.campaign("poor", budget_cents=0)
-    desk.template("good")
-    desk.template("chosen", access="decision")
-    desk.template("pushed", delivery="push")
-    desk.template("closed", access="closed")
-    desk.template("coded", delivery="code")
-    desk.template("by_itself", delivery="automatic")
-    desk.template("over", validity=FixedDates(date(2026, 4, 1), date(2026, 4, 30)))
-    desk.template("vip", audience=Audience(tags=("vip",)))
-    desk.template("late", slots=(Slot(time(20), time(21), 5),))
-    desk.template("unpaid", campaign_id="poor")
-    for name, limits in (
-        ("mine", {"per_user": 1}),
-        ("mine_today", {"per_user_day": 1}),
-        ("device", {"per_device": 1}),
-        ("few", {"quantity": 1}),
-        ("today", {"day_quota": 1}),
-    ):
-        desk.template(name, **limits)
-        assert told(await desk.claim("u1", name, device_id="d1")) == "won"
-    desk.template("pooled", kind=RandomAmount(500, 500), pool_cents=900)
-    assert told(await desk.claim("u1", "pooled")) == "won"
-    desk.scoring.asked.clear()
-    await desk.post("issuance", "/v1/triggers", {"user_id": "u1", "device_id": "d1"})
-    assert sorted(desk.scoring.asked[-1]["offers"]) == ["chosen", "good", "pushed"]
-    for role, offered in (("u1", False), ("u2", True)):
-        await desk.post("issuance", "/v1/triggers", {"user_id": role})
-        assert ("mine" in desk.scoring.asked[-1]["offers"]) == offered
-
-
-async def test_a_fallback_never_takes_a_pack_for_the_cheapest_offer(small_desk: Any) -> None:
-    desk = small_desk
-    pack(desk)
-    desk.user("u1")
-    desk.template("small", kind=NoThreshold(500))
-    for name in ("ten", "twenty", "fifty"):
-        desk.access(name, "decision")
-    desk.scoring.failing = lambda _: httpx.Response(500)
-    decision = (await desk.post("issuance", "/v1/triggers", {"user_id": "u1"})).json()
-    assert (decision["offer"], decision["fallback"]) == ("small", True)
-    desk.access("small", "closed")
-    for name in ("ten", "twenty", "fifty"):
-        desk.access(name, "closed")
-    decision = (await desk.post("issuance", "/v1/triggers", {"user_id": "u1"})).json()
-    assert decision["offer"] == "pack"  # nothing cheaper is left; its parts decide at the claim
-    claim = {"user_id": "u1", "decision_id": decision["decision_id"]}
-    assert told(await desk.post("issuance", "/v1/claims", claim)) == "template_closed"
-
-
-async def test_a_decision_gives_its_own_offer_once_to_its_own_user_in_time(desk: Any) -> None:
-    desk.template(access="decision")
-    desk.template("other")
-    assert told(await desk.claim("u1")) == "decision_required"
-    desk.scoring.offer = "cut"
-    decision = (await desk.post("issuance", "/v1/triggers", {"user_id": "u1"})).json()["decision_id"]
-    assert told(await desk.claim("u2", decision_id=decision)) == "decision_unknown"
-    assert told(await desk.claim("u1", "other", decision_id=decision)) == "decision_mismatch"
-    claims = [desk.claim("u1", decision_id=decision) for _ in range(8)]
-    assert tally(await asyncio.gather(*claims)) == {"won": 1, "decision_taken": 7}
-    late = (await desk.post("issuance", "/v1/triggers", {"user_id": "u3"})).json()["decision_id"]
-    desk.clock.forward(days=2)
-    assert told(await desk.claim("u3", decision_id=late)) == "claim_over"
-    desk.verify()
-
-
-async def test_risk_is_honoured_after_the_rules_and_before_anything_is_counted(small_desk: Any) -> None:
-    desk = small_desk
-    desk.template(quantity=1)
-    desk.template("closed", access="closed")
-    desk.scoring.action = "withhold"
-    assert told(await desk.claim("u1", "closed")) == "template_closed"
-    assert told(await desk.claim("u1")) == "under_review"
-    assert told(await desk.push("cut", "u1")) == "under_review"
-    assert desk.issued() == 0
-    desk.scoring.failing = lambda _: httpx.Response(503)
-    made = (await desk.claim("u2")).json()
-    assert made["fallback"] is True
-    desk.verify()
-
-
-async def test_a_template_closed_under_a_crowd_stops_giving(desk: Any) -> None:
-    desk.template()
-    claims = [asyncio.create_task(desk.claim(f"u{n}")) for n in range(40)]
-    await asyncio.sleep(0.1)
-    await asyncio.to_thread(desk.access, "cut", "closed")
-    found = tally(await asyncio.gather(*claims))
-    assert set(found) <= {"won", "template_closed"}
-    assert desk.issued() == found["won"]
-    assert told(await desk.claim("late")) == "template_closed"
     desk.verify()
 
 

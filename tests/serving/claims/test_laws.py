@@ -23,6 +23,7 @@ from serving.coupons.refusals import Refuse
 from serving.coupons.rewards import RewardRules, days_left, next_streak
 from serving.coupons.windows import Slot
 from serving.issue import Grant, issue
+from serving.store.claimable import claimable
 from serving.store.unit import Answer
 
 FEW = st.none() | st.integers(1, 4)
@@ -108,10 +109,13 @@ def test_every_claim_is_told_what_a_count_of_the_past_says(ledger: Desk, rules: 
             outcome = issue(tx, Grant(template, user, Shopper(user), things), ZONE, ledger.issuer.secret)
             return Answer(201, {"face": outcome.face_cents}) if isinstance(outcome, Coupon) else outcome
 
+        offered = ledger.store.read(lambda c, u=user, t=things: claimable(c, [template], u, ledger.clock.now, ZONE, t))
         answer = ledger.write(command)
         promised = drawn(ledger.issuer.secret, template_id, ids[0], 100, 300) if ids else 0
         expected = verdict(rules, past, user, things, at, promised)
         assert ("won" if answer.status == 201 else answer.body["code"]) == expected
+        if expected != "pool_exhausted" and not expected.endswith("_required"):
+            assert bool(offered) == (expected == "won")  # what is offered is what a claim would grant
         if expected == "won":
             assert answer.body["face"] == promised
             past.append(Past(user, things, at, promised))

@@ -17,7 +17,7 @@ from serving.coupons.margin import Margin
 from serving.coupons.opening import Opening, Piece
 from serving.coupons.pricing import Candidate, Quote, Rates, price_set, quote
 from serving.coupons.receipt import Receipt
-from serving.coupons.search import _steady
+from serving.coupons.relations import steady
 from serving.coupons.stacking import Stacking
 from serving.coupons.turn import Offer, offer
 
@@ -124,6 +124,6 @@ def test_what_a_coupon_takes_never_grows_when_less_is_left(one: Candidate, bough
     second = offer(piece, piece.coverage.look(less), freight)
     if isinstance(second, Offer):
         assert second.cents <= one.template.kind.most_cents
-        if _steady(piece):
+        if steady(piece):
             assert isinstance(first, Offer)
             assert second.cents <= first.cents

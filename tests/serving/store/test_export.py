@@ -5,15 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fakes.shop import cart
+import pandas as pd
+import pytest
+from fakes.shop import Clock, Scoring, cart
+from fakes.templates import templates
+from fakes.till import Till, basket, flat
+from hypothesis import given
 
 from features.tables import TABLES, read_tables, validate
+from serving.coupons.kinds import KINDS
+from serving.coupons.template import Campaign, Template
 from serving.review.case import Flag
 from serving.review.push import put_flags
 from serving.review.report import open_cases
 from serving.review.store import decide
 from serving.store.export import EXPORTED, export_tables
+from serving.store.export import template_row as exported_template
 from serving.store.unit import Request
+
+
+@pytest.fixture
+async def small_till(sqlite_url: str, clock: Clock, scoring: Scoring) -> Any:
+    made = Till(sqlite_url, clock, scoring)
+    made.puts(Campaign("spring", "Spring", 100_000))
+    yield made
+    await made.close()
 
 
 async def test_the_exported_tables_keep_the_contract_and_tell_what_happened(shop: Any, tmp_path: Path) -> None:
@@ -54,6 +70,43 @@ async def test_the_exported_tables_keep_the_contract_and_tell_what_happened(shop
     assert kinds == {"cut": ("threshold_cut", 7), "pct": ("percent", 7), "flat": ("no_threshold", None)}
     (verdict,) = tables["verdicts"].to_pylist()
     assert (verdict["user_id"], verdict["verdict"], verdict["reviewer"]) == ("u9", "abusive", "rita")
+
+
+async def test_a_coupon_of_several_uses_tells_its_last_redemption_that_stands_and_a_revoked_one_has_expired(
+    small_till: Till, tmp_path: Path
+) -> None:
+    till = small_till
+    till.puts(flat(uses=3), flat("gone"))
+    coupon, gone = await till.coupon("u1"), await till.coupon("u1", "gone")
+    await till.revoke(gone)
+    paid = []
+    for n, price in enumerate((5000, 700, 600)):
+        paid.append((await till.buy("u1", [coupon], f"o{n}", basket(price))).body["redemption_id"])
+        till.clock.forward(minutes=1)
+
+    def rows() -> dict[str, dict[str, Any]]:
+        export_tables(till.url, tmp_path / "out")
+        return {row["coupon_id"]: row for row in read_tables(tmp_path / "out", EXPORTED)["coupons"].to_pylist()}
+
+    assert (rows()[coupon]["state"], rows()[coupon]["order_id"], rows()[coupon]["discount_cents"]) == (
+        "used",
+        "o2",
+        600,
+    )
+    await till.undo("u1", "order_cancelled", redemption_id=paid[2])
+    assert (rows()[coupon]["state"], rows()[coupon]["order_id"]) == ("unused", "o1")
+    assert (rows()[gone]["state"], rows()[gone]["order_id"]) == ("expired", None)
+
+
+@given(template=templates())
+def test_a_template_of_any_kind_keeps_the_contract(template: Template) -> None:
+    checked = validate(pd.DataFrame([exported_template(template)]), TABLES["templates"])
+    assert checked.rejected.empty, checked.rejected
+
+
+def test_the_contract_knows_every_kind() -> None:
+    rows = [{**exported_template(flat()), "template_id": kind, "kind": kind} for kind in KINDS]
+    assert validate(pd.DataFrame(rows), TABLES["templates"]).rejected.empty
 
 
 def test_an_empty_ledger_exports_empty_tables(small_shop: Any, tmp_path: Path) -> None:

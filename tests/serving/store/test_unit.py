@@ -14,14 +14,15 @@ from typing import Any
 
 import pytest
 from fakes.shop import Clock, cart, seeded_ids
-from sqlalchemy import create_engine, func, select, text, update
+from sqlalchemy import bindparam, create_engine, func, select, text, update
 
 from features.errors import InputError
 from serving.coupons.refusals import Refuse
 from serving.store import schema
-from serving.store.engine import durability, reader_engine
+from serving.store.engine import durability, reader_engine, writer_engine
 from serving.store.faults import armed
 from serving.store.migrate import current, head, migrate, upgrade
+from serving.store.rows import Prepared, count_up, insert_new, insert_rows
 from serving.store.turn import Turn
 from serving.store.unit import Answer, KeyReusedError, Request, Store, Transaction
 from serving.store.verify import verify_ledger
@@ -262,7 +263,9 @@ def test_a_forked_child_neither_uses_the_ledger_nor_keeps_the_turn(tmp_path: Pat
 
 FORKED = """
 import os, signal, sys, time
+from serving.store.rows import Prepared, count_up, insert_new, insert_rows
 from serving.store.turn import Turn
+from serving.store.rows import Prepared, count_up, insert_new, insert_rows
 from serving.store.turn import Turn
 from serving.store.unit import Answer, Request, Store
 
@@ -375,8 +378,6 @@ def test_the_schema_goes_up_down_and_up_and_equals_what_the_code_declares(ledger
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, schema.metadata) == []
     engine.dispose()
-    from serving.store.engine import writer_engine
-
     writer = writer_engine(ledger_url)
     migrate(writer, "base")
     assert current(writer) is None
@@ -424,3 +425,46 @@ async def test_a_tampered_ledger_is_found_out(small_shop: Any, name: str) -> Non
     report = verify_ledger(url)
     assert not report.exact
     assert all(str(difference) for difference in report.differences)
+
+
+def test_a_prepared_statement_says_on_both_databases_what_the_statement_says(ledger_url: str) -> None:
+    upgrade(ledger_url)
+    engine = writer_engine(ledger_url)
+    at = datetime(2026, 5, 1, 4, 0, 0, 123456)
+    row = {"principal": "p", "key": "50% :off?", "route": "r", "fingerprint": "f", "created_at": at}
+    with engine.begin() as connection:
+        assert insert_new(connection, schema.requests, {**row, "status": 1, "body": ""})
+        assert not insert_new(connection, schema.requests, {**row, "status": 2, "body": ""})
+        insert_rows(connection, schema.requests, [{**row, "key": key, "status": 3, "body": ""} for key in "ab"])
+        table = schema.requests.c
+        asked = select(schema.requests).where(table.status >= bindparam("least")).order_by(table.key)
+        raised = update(schema.requests).where(table.key == bindparam("name")).values(status=table.status + 10)
+        assert Prepared(raised).count(connection, {"name": "a"}) == 1
+        assert Prepared(raised).count(connection, {"name": "nobody"}) == 0
+        assert Prepared(raised.returning(table.status)).one(connection, {"name": "b"}).status == 13
+        found = Prepared(asked).all(connection, {"least": 1})
+        assert [tuple(one) for one in found] == [tuple(one) for one in connection.execute(asked, {"least": 1})]
+        assert [(one.key, one.status, one.created_at) for one in found] == [
+            ("50% :off?", 1, at),
+            ("a", 13, at),
+            ("b", 13, at),
+        ]
+        assert Prepared(asked).one(connection, {"least": 99}) is None
+        with pytest.raises(ValueError, match="3 rows"):
+            Prepared(asked).one(connection, {"least": 1})
+        key = {"template_id": "t", "user_id": "u", "day": ""}
+        assert [count_up(connection, schema.user_claims, key, "claimed", 2) for _ in range(3)] == [True, True, False]
+    engine.dispose()
+
+
+async def test_a_failed_prepared_statement_is_an_error_of_the_store(small_shop: Any) -> None:
+    """So that the caller is told to try again (503) and not that we are broken (500)."""
+    await small_shop.template()
+    with small_shop.store._writer.begin() as connection:
+        connection.execute(text("ALTER TABLE outbox RENAME TO elsewhere"))
+    answer = await small_shop.claim("u1")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    with small_shop.store._writer.begin() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO outbox"))
+    assert (await small_shop.claim("u1")).status_code == 201
+    assert verify_ledger(small_shop.settings.ledger_url).exact, "nothing of the failed claim was kept"

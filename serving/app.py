@@ -1,8 +1,8 @@
 """The composition root: builds the three apps from settings and runs them. Nothing happens on import.
 
-``fairdeal serve`` runs scoring, coupons and console in **one process on one event loop**: the embedded ledger has one
-writing process, and coupons and console both write to it; one process also means one Feast store. In production each
-app is its own process (``fairdeal serve coupons`` …) with PostgreSQL behind it, and nothing but settings differs.
+``fairdeal serve`` runs scoring, coupons and console in **one process on one event loop**, because that is simplest and
+means one Feast store. Each app may also be its own process (``fairdeal serve coupons`` …): on one SQLite ledger they
+take turns, in production there is PostgreSQL behind them, and nothing but settings differs.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,11 +23,13 @@ from serving.issuer import Issuer
 from serving.keys import Principal
 from serving.redeemer import Redeemer
 from serving.store import shelf
+from serving.store.cursor import Cursor
 from serving.store.rebuild_clock import ADVANCED
 from serving.store.schema import campaigns, events, templates
 from serving.store.unit import Answer, Command, Request, Store, Transaction
 
 _STREAM = "clock:test"
+PAGE = 100
 
 
 class SandboxClock:
@@ -132,8 +134,7 @@ def _copy(connection: Connection) -> Command:
         Campaign(row.campaign_id, row.name, row.budget_cents, row.liability_cents)
         for row in connection.execute(select(campaigns).order_by(campaigns.c.campaign_id))
     ]
-    ids = connection.execute(select(templates.c.template_id)).scalars().all()
-    staged = [template for name in ids if (template := shelf.find_template(connection, name)) is not None]
+    staged = list(_whole_shelf(connection))
     # Packs and draws name other templates, which have to be there first.
     staged.sort(key=lambda template: (not prices(template.kind), template.template_id))
 
@@ -147,6 +148,16 @@ def _copy(connection: Connection) -> Command:
     return command
 
 
+def _whole_shelf(connection: Connection) -> Iterator[Template]:
+    after = ""
+    while True:
+        part = shelf.list_templates(connection, Cursor(PAGE, after))
+        yield from (found.template for found in part.rows)
+        if not part.has_more:
+            return
+        after = part.rows[-1].template.template_id
+
+
 def _put(tx: Transaction, template: Template) -> Verdict | Template:
     """Add a template to the sandbox, or bring its version and access there up to date."""
     access = "open" if template.access == "closed" else template.access
@@ -155,7 +166,8 @@ def _put(tx: Transaction, template: Template) -> Verdict | Template:
         return shelf.add_template(tx, template.opened(access))
     if _spec(known) != _spec(template):
         written = shelf.edit_template(tx, template, known.version)
-        if isinstance(written, Refuse):
+        # A quantity below what was tried out here stays as it was until the sandbox has less to lose.
+        if isinstance(written, Refuse) and written.code != "limits_changed":
             return written
     return (
         known if known.access == access else shelf.set_access(tx, template.template_id, access, "as in the live shop")

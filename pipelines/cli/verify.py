@@ -16,7 +16,7 @@ SHOWN = 20
 def verify_ledger(as_json: bool) -> int:
     """Rebuild the ledger from its events and compare; 1 when they differ."""
     settings = load_settings()
-    report = rebuild(settings.ledger_url, settings.shop.timezone)
+    report = rebuild(settings.ledger_url, settings.shop.timezone, settings.risk.key.encode())
     if as_json:
         differences = [str(difference) for difference in report.differences]
         counts = {"events": report.events, "rows": dict(report.rows), "difference_count": report.difference_count}

@@ -117,6 +117,7 @@ def _common(path: str, method: str, operation: dict[str, Any]) -> set[str]:
         codes.add("not_found")
     if method != "get" and _has_key(operation):
         codes |= {"idempotency_key_missing", "request_in_flight", "key_reused", "invalid_request", "not_found"}
+        codes.add("too_large")  # of a body that a route does not even look at
     if path.startswith("/v1/"):
         codes |= {"store_unavailable", "not_ready", "internal"}
     return codes

@@ -69,9 +69,10 @@ class Schemas:
         name, kind = one[0], _kind(one[1])
         taken = {other for other, _ in ours if other}  # their namesakes are meant for others of ours
         trials = []
-        told_apart = len(theirs) > 1
-        for other in theirs:
-            if _covers(_kind(other[1]), kind) and not (told_apart and _tagged_otherwise(one[1], other[1])):
+        # What is answered under a name must keep what that name promised, even if another alternative promised less.
+        namesakes = [] if sent else [other for other in theirs if name and other[0] == name]
+        for other in namesakes or theirs:
+            if _covers(_kind(other[1]), kind):
                 changes = self._single(*((one, other) if sent else (other, one)), where, sent)
                 if not any(change.breaking for change in changes):
                     return changes
@@ -163,16 +164,6 @@ def _kind(schema: Schema) -> str:
 
 def _covers(wider: str, kind: str) -> bool:
     return wider in (kind, ANYTHING) or (wider, kind) == ("number", "integer")
-
-
-def _tagged_otherwise(one: Schema, other: Schema) -> bool:
-    """Whether a constant field (``kind``) tells two alternatives apart, so that neither can stand for the other."""
-    tags, others = _tags(one), _tags(other)
-    return any(tags[name] != others[name] for name in tags.keys() & others.keys())
-
-
-def _tags(schema: Schema) -> dict[str, Any]:
-    return {name: part["const"] for name, part in schema.get("properties", {}).items() if "const" in part}
 
 
 def _words(schema: Schema) -> list[str]:

@@ -60,7 +60,7 @@ events = Table(
     metadata,
     Column("seq", _ROW_NUMBER, primary_key=True, autoincrement=True),
     Column("event_id", String(40), nullable=False, unique=True),
-    Column("stream", String(80), nullable=False),
+    Column("stream", String(160), nullable=False),
     Column("n", Integer, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("at", Moment, nullable=False),

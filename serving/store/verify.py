@@ -29,6 +29,7 @@ from serving.store.rebuild_coupons import Coupons, Orders
 from serving.store.rebuild_people import People
 from serving.store.rebuild_review import Cases, Decisions
 from serving.store.rebuild_shelf import Shelf
+from serving.store.verify_draws import broken_draws
 from serving.store.verify_laws import broken_laws
 from serving.webhooks.rebuild import Webhooks
 
@@ -76,13 +77,16 @@ class LedgerReport:
         return self.difference_count == 0
 
 
-def verify_ledger(url: str, timezone: str = "Asia/Shanghai") -> LedgerReport:
-    """Compare the state of the ledger at ``url`` with what its events say; reads only, while others may write."""
+def verify_ledger(url: str, timezone: str = "Asia/Shanghai", secret: bytes | None = None) -> LedgerReport:
+    """Compare the state of the ledger at ``url`` with what its events say; reads only, while others may write.
+
+    With the installation's ``secret``, every random amount and every prize is drawn again too.
+    """
     require_ledger(url)
     engine = reader_engine(url)
     try:
         with engine.connect().execution_options(isolation_level=_snapshot(engine.dialect.name)) as connection:
-            return compare(connection, ZoneInfo(timezone))
+            return compare(connection, ZoneInfo(timezone), secret)
     finally:
         engine.dispose()
 
@@ -119,7 +123,7 @@ class Rebuilt:
             self.broken.append(Difference("events", f"{row.stream}#{row.n}", row.kind, "an event", found))
 
 
-def compare(connection: Connection, zone: tzinfo) -> LedgerReport:
+def compare(connection: Connection, zone: tzinfo, secret: bytes | None = None) -> LedgerReport:
     """``verify_ledger`` on an open connection."""
     rebuilt, legacy, old = Rebuilt(zone), Legacy(), old_until(connection)
     events = 0
@@ -140,6 +144,8 @@ def compare(connection: Connection, zone: tzinfo) -> LedgerReport:
         differences.extend(_differences(table, stored[table.name], rebuilt.rows[table.name]))
     for table_name, key, law, found in broken_laws(connection, stored):
         differences.append(Difference(table_name, key, law, found, "the law"))
+    for stream, drawn, said, again in broken_draws(connection, secret) if secret is not None else ():
+        differences.append(Difference("events", stream, drawn, said, again))
     counts = {name: len(rows) for name, rows in stored.items()}
     return LedgerReport(events, counts, tuple(differences[:MOST_SHOWN]), len(differences))
 

@@ -47,14 +47,12 @@ class Desk(Shop):
         key = f"desk-{next(self._numbers)}"
         return self.store.write(Request("desk", key, "desk", key), command)
 
-    def template(self, template_id: str = "cut", **values: Any) -> Template:  # type: ignore[override]
+    def template(self, template_id: str = "cut", **values: Any) -> Template:
         made = template_of(template_id, **values)
         self._put(lambda tx: add_template(tx, made))
         return made
 
-    def campaign(  # type: ignore[override]
-        self, campaign_id: str, budget_cents: int = 10**9, liability_cents: int | None = None
-    ) -> None:
+    def campaign(self, campaign_id: str, budget_cents: int = 10**9, liability_cents: int | None = None) -> None:
         self._put(lambda tx: add_campaign(tx, Campaign(campaign_id, campaign_id, budget_cents, liability_cents)))
 
     def edit(self, template: Template, **values: Any) -> Template:

@@ -84,7 +84,7 @@ async def test_what_was_sent_is_not_echoed(small_shop: Any) -> None:
         ({"validity": {"kind": "days", "days": 0}}, "validity.days.days"),
         ({"validity": {"kind": "fixed", "first": "2026-05-02", "last": "2026-05-01"}}, "first"),
         ({"validity": {"kind": "fixed", "first": "yesterday", "last": "2026-05-01"}}, "validity.fixed.first"),
-        ({"scope": "brand:x"}, "scope"),
+        ({"scope": "colour:x"}, "scope"),
         ({"quantity": 0}, "quantity"),
         ({"per_user": -1}, "per_user"),
         ({"name": ""}, "name"),
@@ -149,46 +149,6 @@ async def test_a_replay_does_not_ask_scoring_again_and_remembers_refusals(small_
     again = await small_shop.post("issuance", "/v1/claims", body, "k1")
     assert again.content == first.content
     assert len(small_shop.scoring.asked) == asked
-
-
-ROUTES = [
-    ("post", "/v1/campaigns", "operator"),
-    ("get", "/v1/campaigns", "operator"),
-    ("get", "/v1/campaigns/x", "operator"),
-    ("post", "/v1/templates", "operator"),
-    ("get", "/v1/templates", "operator"),
-    ("get", "/v1/templates/x", "operator"),
-    ("post", "/v1/templates/x/access", "operator"),
-    ("post", "/v1/triggers", "issuance"),
-    ("post", "/v1/claims", "issuance"),
-    ("get", "/v1/users/u/wallet", "issuance"),
-    ("post", "/v1/quotes", "checkout"),
-    ("post", "/v1/holds", "checkout"),
-    ("post", "/v1/redemptions", "checkout"),
-    ("post", "/v1/rollbacks", "checkout"),
-    ("post", "/v1/refunds", "checkout"),
-    ("post", "/v1/flags", "reviewer"),
-]
-
-
-def test_the_list_of_routes_below_is_complete(small_shop: Any) -> None:
-    paths = small_shop.app.openapi()["paths"]
-    known = {(method, path.split("{")[0]) for path, item in paths.items() for method in item if path.startswith("/v1")}
-    assert known == {(method, path.removesuffix("x").split("x/")[0].split("u/")[0]) for method, path, _ in ROUTES}
-
-
-@pytest.mark.parametrize(("method", "path", "role"), ROUTES)
-async def test_every_route_wants_a_key_with_its_scope(small_shop: Any, method: str, path: str, role: str) -> None:
-    async def status(authorization: str | None) -> int:
-        headers = {"Idempotency-Key": "k"} | ({"Authorization": authorization} if authorization else {})
-        body = {"json": {}} if method == "post" else {}
-        return int((await getattr(small_shop.http, method)(path, headers=headers, **body)).status_code)
-
-    assert await status(None) == 401
-    assert await status("Bearer fd_guess") == 401
-    assert await status("Basic abc") == 401
-    assert await status(f"Bearer {small_shop.keys['coupons']}") == 403
-    assert await status(f"Bearer {small_shop.keys[role]}") not in (401, 403)
 
 
 async def test_a_large_body_is_refused_before_it_is_read(small_shop: Any) -> None:

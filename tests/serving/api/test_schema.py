@@ -6,27 +6,21 @@ import itertools
 import tempfile
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 import schemathesis
 from fakes.scoring import Features, Models, abuse, policy, uplift
-from fakes.shop import Clock, Scoring, seeded_ids
+from fakes.shop import Clock, Scoring, seeded_ids, shop_settings
 from hypothesis import HealthCheck, given, settings
 from schemathesis import checks
 
-from serving.api import coupons as coupons_api
 from serving.api.problems import PROBLEMS
-from serving.app import Parts, open_store, scoring_client
-from serving.issuer import Issuer
+from serving.app import Parts, coupons_app, open_store
 from serving.keys import SCOPES, KeyRing, Principal, hash_key
 from serving.openapi.describe import texts
-from serving.privacy import Hasher
-from serving.redeemer import Redeemer
 from serving.scoring.app import build
 from serving.scoring.champions import Holder
-from serving.settings import Settings, load_settings
 
 KEY = "fd_everything"
 RING = KeyRing([(hash_key(KEY), Principal("tester", frozenset(SCOPES)))])
@@ -38,13 +32,13 @@ _numbers = itertools.count()
 def coupons_schema() -> Any:
     """The coupons app on an embedded ledger with something on its shelf."""
     with tempfile.TemporaryDirectory() as home:
+        made = shop_settings(Path(home), f"sqlite:///{home}/ledger.db")
         clock = Clock()
-        made = Settings(home=Path(home), services=load_settings().services.model_dump())
-        parts = Parts(clock=clock, ids=seeded_ids(clock))
+        transport = httpx.MockTransport(Scoring().answer)
+        parts = Parts(clock=clock, ids=seeded_ids(clock), transport=transport)
         store = open_store(made, parts)
-        asking = scoring_client(made, httpx.MockTransport(Scoring().answer))
-        issuer = Issuer(store, asking, Hasher("k" * 16), ZoneInfo("Asia/Shanghai"), "salt", 0.0)
-        app = coupons_api.build(store, issuer, Redeemer(store, 30), RING)
+        app = coupons_app(made, store, parts)
+        app.state.keys = RING
         yield schemathesis.openapi.from_asgi("/openapi.json", app)
         store.close()
 

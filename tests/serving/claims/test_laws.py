@@ -74,7 +74,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     desk.store.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(RULES, CLAIMS)
 def test_every_claim_is_told_what_a_count_of_the_past_says(ledger: Desk, rules: Rules, claims: Any) -> None:
     template_id = f"t{next(NUMBERS)}"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from fakes.desk import pack, tally, told
+from sqlalchemy import select, update
 
 from oracles.claims import drawn
 from serving.coupons.audience import Audience
 from serving.coupons.kinds import GiftPack, LuckyDraw, Prize, RandomAmount
+from serving.store.schema import events
+from serving.store.verify_draws import broken_draws
 
 NEWCOMERS = Audience(newcomer=True)
 
@@ -96,3 +100,31 @@ async def test_a_random_amount_can_be_drawn_again_from_the_key_and_the_coupons_i
     for coupon in won:
         assert coupon["face_cents"] == drawn(desk.issuer.secret, "cut", coupon["coupon_id"], 100, 10_000)
     desk.verify()
+
+
+@pytest.mark.requirement("F017")
+@pytest.mark.requirement("F020")
+async def test_an_amount_or_a_prize_that_somebody_chose_is_found(small_desk: Any) -> None:
+    desk = small_desk
+    desk.template("amount", kind=RandomAmount(100, 10_000))
+    desk.template("often")
+    desk.template("seldom")
+    desk.template("draw", kind=LuckyDraw((Prize("often", 1), Prize("seldom", 1))))
+    for n in range(8):
+        await desk.claim(f"u{n}", "amount")
+        await desk.claim(f"u{n}", "draw")
+
+    def found(secret: bytes = desk.issuer.secret) -> list[Any]:
+        return list(desk.store.read(lambda connection: list(broken_draws(connection, secret))))
+
+    assert found() == []
+    assert len(found(b"another key")) >= 8
+    coupon = next(event["coupon_id"] for event in desk.events("coupon.claimed") if event["template_id"] == "amount")
+    with desk.store._writer.begin() as connection:
+        stream = f"coupon:{coupon}"
+        data = connection.execute(select(events.c.data).where(events.c.stream == stream)).scalar_one()
+        chosen = json.dumps({**json.loads(data), "face_cents": 10_000})
+        connection.execute(update(events).where(events.c.stream == stream).values(data=chosen))
+    ((where, field, said, drawn_cents),) = found()
+    assert (where, field, said) == (stream, "face_cents", "10000")
+    assert 100 <= int(drawn_cents) < 10_000

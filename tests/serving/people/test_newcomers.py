@@ -89,3 +89,12 @@ async def test_no_raw_phone_identity_device_or_address_is_kept(small_shop: Any) 
     )
     for secret in ("13800138000", "110101199003071234", "device-77", "中关村"):
         assert secret.encode() not in stored
+
+
+async def test_the_longest_ids_fit_everywhere(shop: Any) -> None:
+    user, template, campaign = "u" * 120, "t" * 80, "c" * 80
+    await shop.campaign(campaign_id=campaign, name="long")
+    await shop.template(template, campaign_id=campaign, name="long")
+    await profile(shop, user)
+    assert code(await shop.claim(user, template)) == "won"
+    assert verify_ledger(shop.settings.ledger_url).exact

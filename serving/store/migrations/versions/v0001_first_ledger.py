@@ -109,7 +109,7 @@ def upgrade() -> None:
         "events",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("event_id", sa.String(length=40), nullable=False),
-        sa.Column("stream", sa.String(length=80), nullable=False),
+        sa.Column("stream", sa.String(length=160), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),

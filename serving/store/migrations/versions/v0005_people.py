@@ -12,6 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        # The names of streams hold ids of up to 120 characters; SQLite never looked at the length.
+        op.alter_column("events", "stream", type_=sa.String(length=160), existing_nullable=False)
     op.create_table(
         "users",
         sa.Column("user_id", sa.String(length=120), nullable=False),
@@ -57,6 +60,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # The stream stays as wide as it is: what is in it may need the room.
     op.drop_index("ix_account_actions_user_id", table_name="account_actions")
     op.drop_table("account_actions")
     op.drop_index("ix_user_links_user_id", table_name="user_links")

@@ -9,6 +9,7 @@ from serving.coupons.advice import Advice
 from serving.coupons.catalogue import template_to_data
 from serving.coupons.classes import CLASS_NAMES, KIND_NAMES
 from serving.coupons.coupon import EXPIRED, HELD, REVOKED, UNUSED, Coupon
+from serving.coupons.golden import Check
 from serving.coupons.pricing import Candidate, Quote
 from serving.coupons.receipt import BEARERS, Applied, Receipt
 from serving.coupons.refusals import Refuse
@@ -123,6 +124,17 @@ def advice_view(advice: Advice) -> dict[str, Any]:
         "detail": advice.en,
         "detail_zh": advice.zh,
         "requirement": advice.requirement,
+    }
+
+
+def check_view(check: Check) -> dict[str, Any]:
+    """One golden rule (F177): ``holds`` is null where too little is known of the shop."""
+    return {
+        "rule": check.rule,
+        "holds": check.holds,
+        "detail": check.en,
+        "detail_zh": check.zh,
+        "warnings": [advice.code for advice in check.advice],
     }
 
 

@@ -74,7 +74,8 @@ def _template(row: dict[str, Any]) -> dict[str, Any]:
         "name": row["template_id"].replace("_", " "),
         "deduction": deduction,
         "validity": {"kind": "days", "days": row["valid_days"]},
-        "per_user": 1 if newcomer else None,
+        "quantity": -1,
+        "per_user": 1 if newcomer else -1,
         "campaign_id": "welcome" if newcomer else CAMPAIGN,
         "access": "open" if newcomer else "decision",
     }

@@ -15,13 +15,16 @@ from serving.api.problems import ProblemError
 from serving.api.template_bodies import AccessBody, CampaignBody
 from serving.api.writes import Write, writes
 from serving.coupons.advice import advise
+from serving.coupons.classes import ACTIVITY_NAMES, CLASS_NAMES, CLASSES, KIND_NAMES
+from serving.coupons.golden import checklist
 from serving.coupons.refusals import Refuse
 from serving.coupons.template import Template
+from serving.coupons.validity import PRESET_DAYS
 from serving.keys import CATALOGUE_READ, CATALOGUE_WRITE
 from serving.openapi.describe import problems_of
 from serving.store import shelf
 from serving.store.unit import Answer, Transaction
-from serving.views import advice_view, moment, template_view
+from serving.views import advice_view, check_view, moment, template_view
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 Reading = Annotated[Cursor, Depends(paged())]
@@ -78,14 +81,30 @@ async def create_template(
 ) -> Response:
     """The first version of a template, with a number of its own (F051); ``warnings`` are advice and refuse nothing."""
     template = body.value(store_of(request).ids("tpl"))
-    warnings = _warnings(request, template, body.shop_facts)
+    warnings, checks = _advice(request, template, body.shop_facts)
 
     def command(tx: Transaction) -> Answer | Refuse:
         verdict = shelf.add_template(tx, template)
-        shown = {**template_view(template, 0), "warnings": warnings}
+        shown = {**template_view(template, 0), "warnings": warnings, "checklist": checks}
         return verdict if isinstance(verdict, Refuse) else Answer(201, shown)
 
     return await write.run(body, command)
+
+
+@router.get(
+    "/template-kinds",
+    dependencies=[_READS],
+    summary="Kinds, and the classes of each",
+    responses={200: {"model": answers.Kinds}},
+)
+async def list_kinds() -> dict[str, Any]:
+    """What a form offers (F031): choosing a kind offers its own classes; validities that are usual; activity types."""
+    kinds = [
+        {"kind": kind, **KIND_NAMES[kind]._asdict(), "classes": [_named(name) for name in CLASSES[kind]]}
+        for kind in KIND_NAMES
+    ]
+    activities = [{"code": name, **names._asdict()} for name, names in ACTIVITY_NAMES.items()]
+    return {"data": kinds, "validity_days": list(PRESET_DAYS), "activity_types": activities}
 
 
 @router.post(
@@ -97,7 +116,8 @@ async def create_template(
 async def advise_template(request: Request, body: CreateBody) -> dict[str, Any]:
     """What the rules of thumb say of a template that is not on the shelf yet; nothing is written."""
     template = body.value("tpl_not_yet")
-    return {"template": template_view(template), "warnings": _warnings(request, template, body.shop_facts)}
+    warnings, checks = _advice(request, template, body.shop_facts)
+    return {"template": template_view(template), "warnings": warnings, "checklist": checks}
 
 
 @router.put(
@@ -118,7 +138,7 @@ async def edit_template(
     if body.template_id not in (None, template_id):
         raise ProblemError("invalid_request", [{"field": "template_id", "expected": "the id of the path, or none"}])
     template = body.model_copy(update={"template_id": template_id}).value()
-    warnings = _warnings(request, template, body.shop_facts)
+    warnings, checks = _advice(request, template, body.shop_facts)
 
     def command(tx: Transaction) -> Answer | Refuse:
         written = shelf.edit_template(tx, template, body.version)
@@ -126,7 +146,7 @@ async def edit_template(
             return written
         entry = shelf.find_on_shelf(tx.connection, template_id)
         issued = entry.issued if entry is not None else 0
-        return Answer(200, {**template_view(written, issued), "warnings": warnings})
+        return Answer(200, {**template_view(written, issued), "warnings": warnings, "checklist": checks})
 
     return await write.run(body, command)
 
@@ -222,11 +242,18 @@ async def set_access(
     return await write.run(body, command)
 
 
-def _warnings(request: Request, template: Template, given: FactsBody | None) -> list[dict[str, Any]]:
-    """Advice by the facts of the settings, and by those of the body where it has some."""
-    known = request.app.state.advice.facts()
+def _named(coupon_class: str) -> dict[str, str]:
+    return {"code": coupon_class, **CLASS_NAMES[coupon_class]._asdict()}
+
+
+def _advice(
+    request: Request, template: Template, given: FactsBody | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Warnings and the golden rules, by the facts of the settings and by those of the body where it has some."""
+    known, guide = request.app.state.advice.facts(), request.app.state.advice.guide()
     facts = given.over(known) if given is not None else known
-    return [advice_view(advice) for advice in advise(template, facts, request.app.state.advice.guide())]
+    warnings = [advice_view(advice) for advice in advise(template, facts, guide)]
+    return warnings, [check_view(check) for check in checklist(template, facts, guide)]
 
 
 def _version_view(template: Template) -> dict[str, Any]:

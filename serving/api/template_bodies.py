@@ -160,8 +160,10 @@ class TemplateBody(Body):
     terminals: list[Word] = Field([], max_length=20, description="none: all terminals", examples=[["app"]])
     windows: list[WindowBody] = Field([], max_length=50, description="none: at any time")
     audience: AudienceBody = AudienceBody()
-    quantity: Quantity | None = Field(None, description="in all; -1 or null is unlimited", examples=[500])
-    per_user: Positive | None = Field(None, description="per user in all; null is unlimited", examples=[1])
+    quantity: Quantity = Field(description="in all; -1 is unlimited", examples=[500])
+    per_user: Quantity | None = Field(
+        None, description="per user in all, -1 is unlimited; this or per_user_day has to be given", examples=[1]
+    )
     per_user_day: Positive | None = Field(None, description="per user and day; instead of per_user")
     per_device: Positive | None = None
     per_ip: Positive | None = None
@@ -193,12 +195,16 @@ class TemplateBody(Body):
         """
         if self.per_user is not None and self.per_user_day is not None:
             raise InvalidError("per_user_day", self.per_user_day, "a limit per day or in all, not both")
+        if self.per_user is None and self.per_user_day is None:
+            # Unlimited has to be said: a limit that was forgotten is how shops lose millions (F041).
+            raise InvalidError("per_user", None, "-1 (unlimited) or a number in all, unless per_user_day is given")
         kind = self.deduction.value()
         data = self.model_dump(mode="json", exclude={"template_id", "deduction", "access"})
         data["template_id"] = self.template_id or template_id
         data["kind"] = kind_to_data(kind)
         data["scope"] = self.scope or self._named_goods(kind)
-        data["quantity"] = None if self.quantity == -1 else self.quantity
+        for limit in ("quantity", "per_user"):
+            data[limit] = None if data[limit] == -1 else data[limit]
         data["version"] = 1
         return template_from_data(data, self.access)
 

@@ -28,7 +28,11 @@ def complete_document(app: FastAPI) -> None:
 
 
 def with_answers(document: dict[str, Any]) -> dict[str, Any]:
-    """Leave the declared model alone where FastAPI mixes it with what it makes of the route's return type."""
+    """Leave the declared model alone where FastAPI mixes it with what it makes of the route's return type.
+
+    Routes keep that type (``dict[str, Any]``): without one FastAPI walks through an answer in Python, which takes a
+    hundred times as long for a large quote.
+    """
     for _, _, operation in operations(document):
         for answer in operation["responses"].values():
             for content in answer.get("content", {}).values():

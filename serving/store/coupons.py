@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, literal, select, update
 
 from serving.coupons.coupon import HELD, UNUSED, Coupon, Lock, apply
 from serving.coupons.effects import Effect, effect
@@ -21,14 +21,14 @@ from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.coupons.template import Template
 from serving.store.faults import fault
 from serving.store.limits import add_committed, add_live
+from serving.store.rows import Listed, Prepared, insert_rows
 from serving.store.schema import coupons, order_coupons, orders
-from serving.store.shelf import find_version
+from serving.store.shelf import find_versions
 from serving.store.unit import StaleError, Transaction
 
 AnyRow = Row[Any]
 Step = tuple[Coupon | None, CouponEvent, Coupon]
 
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 # In one statement, so that a coupon and its lock are of one moment.
 _WITH_LOCKS = (
     select(coupons, orders.c.order_id, orders.c.deadline, order_coupons.c.discount_cents)
@@ -39,10 +39,28 @@ _WITH_LOCKS = (
     )
     .order_by(coupons.c.coupon_id)
 )
-_BY_IDS = _WITH_LOCKS.where(coupons.c.coupon_id.in_(_IDS))
-_OF_USER = _WITH_LOCKS.where(coupons.c.user_id == bindparam("user_id"))
-_TAKE = select(coupons.c.coupon_id).where(coupons.c.coupon_id.in_(_IDS)).order_by(coupons.c.coupon_id).with_for_update()
-_CHANGE = (
+_OF_USER = _WITH_LOCKS.where(coupons.c.user_id == bindparam("of_user"))
+_IDS = {"ids": coupons.c.coupon_id.type}
+_BY_IDS = Listed(_IDS, lambda lists: _WITH_LOCKS.where(coupons.c.coupon_id.in_(lists["ids"])))
+_TAKE = Listed(
+    _IDS,
+    lambda lists: (
+        select(coupons.c.coupon_id)
+        .where(coupons.c.coupon_id.in_(lists["ids"]))
+        .order_by(coupons.c.coupon_id)
+        .with_for_update()
+    ),
+)
+_USABLE = Prepared(_OF_USER.where(coupons.c.state.in_([literal(UNUSED), literal(HELD)])))
+_LIVE = Listed(
+    {"of_templates": coupons.c.template_id.type},
+    lambda lists: select(coupons.c.template_id).where(
+        coupons.c.user_id == bindparam("of_user"),
+        coupons.c.state.in_([literal(UNUSED), literal(HELD)]),
+        coupons.c.template_id.in_(lists["of_templates"]),
+    ),
+)
+_CHANGE = Prepared(
     update(coupons)
     .where(coupons.c.coupon_id == bindparam("changed_id"), coupons.c.n == bindparam("before_n"))
     .values({name: bindparam(name) for name in ("state", "hold_id", "used", "n")})
@@ -60,35 +78,34 @@ def load_all(tx: Transaction, coupon_ids: Iterable[str]) -> dict[str, Coupon]:
     if not ids:
         return {}
     if tx.connection.dialect.name != "sqlite":
-        tx.connection.execute(_TAKE, {"ids": ids}).all()
+        _TAKE.all(tx.connection, {"ids": ids})
     return find_all(tx.connection, ids)  # a statement of its own: it sees what the lock has waited for
 
 
 def find_all(connection: Connection, coupon_ids: Iterable[str]) -> dict[str, Coupon]:
     """The coupons that exist, by id, as they are now; nothing keeps them so."""
     ids = sorted(set(coupon_ids))
-    rows = connection.execute(_BY_IDS, {"ids": ids}).all() if ids else ()
+    rows = _BY_IDS.all(connection, {"ids": ids}) if ids else ()
     return {row.coupon_id: read_coupon(row) for row in rows}
 
 
 def wallet(connection: Connection, user_id: str, after: str = "", limit: int = 200) -> list[tuple[Coupon, Template]]:
     """A user's coupons by id, each with the template version under which it was issued."""
     query = _OF_USER.where(coupons.c.coupon_id > after).limit(limit)
-    return _with_templates(connection, connection.execute(query, {"user_id": user_id}).all())
+    return _with_templates(connection, connection.execute(query, {"of_user": user_id}).all())
 
 
 def usable_wallet(connection: Connection, user_id: str) -> list[tuple[Coupon, Template]]:
     """The coupons of a user that are not used up, expired or revoked."""
-    query = _OF_USER.where(coupons.c.state.in_([UNUSED, HELD]))
-    return _with_templates(connection, connection.execute(query, {"user_id": user_id}).all())
+    return _with_templates(connection, _USABLE.all(connection, {"of_user": user_id}))
 
 
 def live_templates(connection: Connection, user_id: str, template_ids: Sequence[str]) -> set[str]:
     """The templates of these of which the user has a coupon that could still be used."""
-    live = select(coupons.c.template_id).where(
-        coupons.c.user_id == user_id, coupons.c.state.in_([UNUSED, HELD]), coupons.c.template_id.in_(template_ids)
-    )
-    return set(connection.execute(live).scalars())
+    if not template_ids:
+        return set()
+    rows = _LIVE.all(connection, {"of_templates": template_ids}, {"of_user": user_id})
+    return {row.template_id for row in rows}
 
 
 def due(connection: Connection, now: datetime, limit: int) -> Sequence[str]:
@@ -136,10 +153,10 @@ def _move(tx: Transaction, campaign_id: str, change: Effect) -> Verdict:
 def write(tx: Transaction, after: Coupon, event: CouponEvent) -> None:
     """The state after ``event``, where the state before it is still there, and the event itself."""
     if isinstance(event, Claimed):
-        tx.connection.execute(insert(coupons), new_row(after, event))
+        insert_rows(tx.connection, coupons, [new_row(after, event)])
     else:
         changed = {**changing(after), "changed_id": after.coupon_id, "before_n": after.n - 1}
-        if tx.connection.execute(_CHANGE, changed).rowcount != 1:
+        if _CHANGE.count(tx.connection, changed) != 1:
             raise StaleError(after.coupon_id)
     fault("after_state")
     tx.append(f"coupon:{after.coupon_id}", after.n, event.TAG, event_to_data(event))
@@ -181,7 +198,8 @@ def new_row(coupon: Coupon, event: Claimed) -> dict[str, Any]:
 
 def _with_templates(connection: Connection, rows: Sequence[AnyRow]) -> list[tuple[Coupon, Template]]:
     found = [read_coupon(row) for row in rows]
-    return [(coupon, find_version(connection, coupon.template_id, coupon.template_version)) for coupon in found]
+    versions = find_versions(connection, {(coupon.template_id, coupon.template_version) for coupon in found})
+    return [(coupon, versions[coupon.template_id, coupon.template_version]) for coupon in found]
 
 
 def read_coupon(row: AnyRow) -> Coupon:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
+from serving.store.rows import Prepared, insert_rows
 from serving.store.schema import decisions
 from serving.store.unit import Transaction, canonical
 
@@ -51,25 +52,29 @@ def add_decision(tx: Transaction, decision: Decision) -> None:
         "detail": canonical(decision.detail),
         "claim_until": decision.claim_until,
     }
-    tx.connection.execute(insert(decisions), {**row, "coupon_id": None})
+    insert_rows(tx.connection, decisions, [{**row, "coupon_id": None}])
     event = {**row, "eligible": list(decision.eligible), "detail": decision.detail}
     event["decided_at"] = tx.now.isoformat()
     event["claim_until"] = decision.claim_until.isoformat()
     tx.append(f"decision:{decision.decision_id}", 1, "decision.taken", event)
 
 
+_BY_ID = Prepared(select(decisions).where(decisions.c.decision_id == bindparam("of_decision")))
+_TAKE = Prepared(
+    update(decisions)
+    .where(decisions.c.decision_id == bindparam("of_decision"), decisions.c.coupon_id.is_(None))
+    .values(coupon_id=bindparam("taken"))
+)
+
+
 def find_decision(connection: Connection, decision_id: str) -> Row[Any] | None:
-    return connection.execute(select(decisions).where(decisions.c.decision_id == decision_id)).one_or_none()
+    found: Row[Any] | None = _BY_ID.one(connection, {"of_decision": decision_id})
+    return found
 
 
 def take_coupon(tx: Transaction, decision_id: str, coupon_id: str) -> bool:
     """Bind the one coupon of a decision; False when it has one."""
-    written = tx.connection.execute(
-        update(decisions)
-        .where(decisions.c.decision_id == decision_id, decisions.c.coupon_id.is_(None))
-        .values(coupon_id=coupon_id)
-    )
-    return bool(written.rowcount == 1)
+    return _TAKE.count(tx.connection, {"of_decision": decision_id, "taken": coupon_id}) == 1
 
 
 def eligible_of(row: Row[Any]) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, bindparam, case, distinct, func, literal, select, union_all
+from sqlalchemy import Connection, bindparam, case, distinct, func, literal, select, union_all
 
+from serving.store.rows import Prepared
 from serving.store.schema import coupons
 
 WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
@@ -28,25 +28,26 @@ def live_counts(
     given = {kind: hashed[kind] for kind in asked}
     times = {f"since_{window}": now - length for window, length in WINDOWS.items()}
     counts: dict[str, float] = {}
-    for row in connection.execute(_statement(asked), {**given, **times, "user_id": user_id}).mappings():
-        for window in WINDOWS:
-            counts[f"{row['kind']}_others_{window}"] = float(row[window])
-            counts[f"{row['kind']}_accounts_{window}"] = float(row[window] + 1)
+    for kind, *others in _statement(asked).all(connection, {**given, **times, "user_id": user_id}):
+        for window, count in zip(WINDOWS, others, strict=True):
+            counts[f"{kind}_others_{window}"] = float(count)
+            counts[f"{kind}_accounts_{window}"] = float(count + 1)
     return counts
 
 
 @cache
-def _statement(kinds: tuple[str, ...]) -> CompoundSelect[Any]:
+def _statement(kinds: tuple[str, ...]) -> Prepared:
     """One row per kind with a column per window; built once, because building it takes longer than running it."""
     user, at = coupons.c.user_id, coupons.c.claimed_at
     since = {window: bindparam(f"since_{window}", type_=at.type) for window in WINDOWS}
-    others = [func.count(distinct(case((at >= start, user)))).label(window) for window, start in since.items()]
+    others = [
+        func.count(distinct(case((at >= start, user)))).label(f"within_{window}") for window, start in since.items()
+    ]
     longest = since[max(WINDOWS, key=lambda window: WINDOWS[window])]
-    return union_all(
-        *(
-            select(literal(kind).label("kind"), *others).where(
-                coupons.c[kind] == bindparam(kind), at >= longest, user != bindparam("user_id")
-            )
-            for kind in kinds
+    counted = (
+        select(literal(kind).label("kind"), *others).where(
+            coupons.c[kind] == bindparam(kind), at >= longest, user != bindparam("user_id")
         )
+        for kind in kinds
     )
+    return Prepared(union_all(*counted))

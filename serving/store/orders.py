@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from serving.coupons.coupon import Coupon, apply
 from serving.coupons.events import (
@@ -28,24 +28,35 @@ from serving.coupons.receipt import receipt_from_data, receipt_to_data
 from serving.coupons.refusals import Refuse
 from serving.store import coupons as repository
 from serving.store.faults import fault
-from serving.store.rows import insert_new
+from serving.store.rows import Prepared, insert_new, insert_rows
 from serving.store.schema import order_coupons, order_slots, orders
 from serving.store.unit import StaleError, Transaction, canonical
 
 AnyRow = Row[Any]
 
-_BY_HOLD = select(orders).where(orders.c.hold_id == bindparam("id"))
-_BY_REDEMPTION = select(orders).where(orders.c.redemption_id == bindparam("id"))
-_IN_SLOT = (
+_BY_HOLD = Prepared(select(orders).where(orders.c.hold_id == bindparam("id")))
+_BY_REDEMPTION = Prepared(select(orders).where(orders.c.redemption_id == bindparam("id")))
+_IN_SLOT = Prepared(
     select(orders)
     .join(order_slots, order_slots.c.hold_id == orders.c.hold_id)
     .where(order_slots.c.order_id == bindparam("id"))
 )
 _LATEST = select(orders).where(orders.c.order_id == bindparam("id")).order_by(orders.c.hold_id.desc()).limit(1)
-_TAKE = select(orders.c.hold_id).where(orders.c.hold_id == bindparam("id")).with_for_update()
+_TAKE = Prepared(select(orders.c.hold_id).where(orders.c.hold_id == bindparam("id")).with_for_update())
+_LEAVE = Prepared(delete(order_slots).where(order_slots.c.hold_id == bindparam("id")))
+_PAID = Prepared(
+    select(func.count().label("paid"))
+    .select_from(orders)
+    .where(orders.c.user_id == bindparam("of_user"), orders.c.state == REDEEMED)
+)
+_SHARE = Prepared(
+    update(order_coupons)
+    .where(order_coupons.c.hold_id == bindparam("of_hold"), order_coupons.c.coupon_id == bindparam("of_coupon"))
+    .values(refunded_share_cents=bindparam("share_cents"))
+)
 _CHANGED = ("deadline", "state", "reason", "redemption_id", "redeemed_at", "late", "refunded", "refunded_cents")
 _CHANGING = (*_CHANGED, "refunded_freight_cents", "refunded_shares", "n")
-_CHANGE = (
+_CHANGE = Prepared(
     update(orders)
     .where(orders.c.hold_id == bindparam("changed_id"), orders.c.n == bindparam("before_n"))
     .values({name: bindparam(name) for name in _CHANGING})
@@ -53,16 +64,16 @@ _CHANGE = (
 
 
 def find_order(connection: Connection, hold_id: str) -> Order | None:
-    return _read(connection.execute(_BY_HOLD, {"id": hold_id}).one_or_none())
+    return _read(_BY_HOLD.one(connection, {"id": hold_id}))
 
 
 def find_redemption(connection: Connection, redemption_id: str) -> Order | None:
-    return _read(connection.execute(_BY_REDEMPTION, {"id": redemption_id}).one_or_none())
+    return _read(_BY_REDEMPTION.one(connection, {"id": redemption_id}))
 
 
 def occupant(connection: Connection, order_id: str) -> Order | None:
     """The hold or redemption that an order has now."""
-    return _read(connection.execute(_IN_SLOT, {"id": order_id}).one_or_none())
+    return _read(_IN_SLOT.one(connection, {"id": order_id}))
 
 
 def latest(connection: Connection, order_id: str) -> Order | None:
@@ -73,8 +84,7 @@ def latest(connection: Connection, order_id: str) -> Order | None:
 
 def paid_orders(connection: Connection, user_id: str) -> int:
     """Orders of a user that were redeemed here and not undone."""
-    counted = select(func.count()).where(orders.c.user_id == user_id, orders.c.state == REDEEMED)
-    return int(connection.execute(counted).scalar_one())
+    return int(_PAID.one(connection, {"of_user": user_id}).paid)
 
 
 def due(connection: Connection, now: datetime, limit: int) -> Sequence[str]:
@@ -97,7 +107,7 @@ def lock(tx: Transaction, order: Order) -> Placed:
 def place(tx: Transaction, hold_id: str, coupons: dict[str, Coupon]) -> Placed:
     """The order, locked now, with its coupons, which were locked before it."""
     if tx.connection.dialect.name != "sqlite":
-        tx.connection.execute(_TAKE, {"id": hold_id}).all()
+        _TAKE.all(tx.connection, {"id": hold_id})
     order = find_order(tx.connection, hold_id)
     if order is None:
         raise StaleError(hold_id)
@@ -136,14 +146,14 @@ def _write(tx: Transaction, before: Order | None, event: OrderEvent) -> Order | 
         if not insert_new(connection, order_slots, {"order_id": after.order_id, "hold_id": after.hold_id}):
             return Refuse("order_taken")
         if before is None:
-            connection.execute(insert(orders), new_row(after))
+            insert_rows(connection, orders, [new_row(after)])
             if after.receipt.coupons:
-                connection.execute(insert(order_coupons), coupon_rows(after))
+                insert_rows(connection, order_coupons, coupon_rows(after))
     elif isinstance(event, OrderReleased | OrderRolledBack):
-        connection.execute(delete(order_slots).where(order_slots.c.hold_id == after.hold_id))
+        _LEAVE.count(connection, {"id": after.hold_id})
     if before is not None:
         changed = {**changing(after), "changed_id": after.hold_id, "before_n": before.n}
-        if connection.execute(_CHANGE, changed).rowcount != 1:
+        if _CHANGE.count(connection, changed) != 1:
             raise StaleError(after.hold_id)
         if after.refunded_shares != before.refunded_shares:
             _write_shares(connection, after)
@@ -154,11 +164,8 @@ def _write(tx: Transaction, before: Order | None, event: OrderEvent) -> Order | 
 
 def _write_shares(connection: Connection, order: Order) -> None:
     for row in coupon_rows(order):
-        connection.execute(
-            update(order_coupons)
-            .where(order_coupons.c.hold_id == order.hold_id, order_coupons.c.coupon_id == row["coupon_id"])
-            .values(refunded_share_cents=row["refunded_share_cents"])
-        )
+        changed = {"of_hold": order.hold_id, "of_coupon": row["coupon_id"], "share_cents": row["refunded_share_cents"]}
+        _SHARE.count(connection, changed)
 
 
 def changing(order: Order) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, union, update
+from sqlalchemy import Connection, bindparam, func, or_, select, union, update
 
 from serving.coupons.audience import Shopper
 from serving.coupons.order import REDEEMED
 from serving.people.profile import PROFILED, Profile, profile_to_data
-from serving.store.rows import insert_new
+from serving.store.rows import Prepared, insert_new
 from serving.store.schema import coupons, orders
 from serving.store.schema_people import user_links, users
 from serving.store.unit import StaleError, Transaction, canonical
@@ -66,12 +66,19 @@ def link_rows(profile: Profile, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
+_OF_USER = Prepared(select(users).where(users.c.user_id == bindparam("of_user")))
+_LINKS = Prepared(select(user_links.c.kind, user_links.c.value).where(user_links.c.user_id == bindparam("of_user")))
+_PAID = Prepared(
+    select(func.count().label("paid"))
+    .select_from(orders)
+    .where(orders.c.user_id == bindparam("of_user"), orders.c.state == REDEEMED)
+)
+
+
 def shopper_of(connection: Connection, user_id: str, hashed: Mapping[str, str | None], now: datetime) -> Shopper:
     """What is known of a user at ``now``; ``hashed`` are the keyed hashes (device, ip, address) of this request."""
-    row = connection.execute(select(users).where(users.c.user_id == user_id)).one_or_none()
-    paid = connection.execute(
-        select(func.count()).select_from(orders).where(orders.c.user_id == user_id, orders.c.state == REDEEMED)
-    ).scalar_one()
+    row = _OF_USER.one(connection, {"of_user": user_id})
+    paid = _PAID.one(connection, {"of_user": user_id}).paid
     linked = _linked_old(connection, user_id, hashed, row.registered_at if row is not None else None, now)
     if row is None:
         return Shopper(user_id, orders=paid, linked_old=linked)
@@ -97,7 +104,7 @@ def _linked_old(
     now: datetime,
 ) -> frozenset[str]:
     """Kinds of link over which an older account is the same person."""
-    own = connection.execute(select(user_links.c.kind, user_links.c.value).where(user_links.c.user_id == user_id)).all()
+    own = _LINKS.all(connection, {"of_user": user_id})
     things = {(row.kind, row.value) for row in own}
     things |= {(kind, value) for kind in SHARED if (value := hashed.get(kind)) is not None}
     found = {

@@ -11,18 +11,21 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable, Integer, Table, bindparam, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
 
 Processor = Callable[[Any], Any]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Prepared:
     """A statement with named parameters (``bindparam``) whose text is made once for each kind of database.
 
-    Lists (``IN``) are not for it, and columns get no defaults: every parameter is given with each execution. Rows come
+    Columns get no defaults: every parameter is given with each execution. Lists (``IN``) are for ``Listed``. Rows come
     back as named tuples.
     """
 
@@ -56,6 +59,41 @@ class Prepared:
         if prepared is None:
             prepared = self._texts[dialect.name] = _compiled(self.statement, dialect)
         return prepared
+
+
+class Listed:
+    """A statement over lists (``IN``), prepared for lists of 1, 2, 4 … values; shorter ones repeat their last value.
+
+    ``lists`` are their names with the type of their values; ``build`` makes the statement from their parameters.
+    """
+
+    def __init__(
+        self, lists: Mapping[str, TypeEngine[Any]], build: Callable[[Mapping[str, list[Any]]], Executable]
+    ) -> None:
+        self._lists = lists
+        self._build = build
+        self._made: dict[tuple[int, ...], Prepared] = {}
+
+    def all(
+        self, connection: Connection, lists: Mapping[str, Sequence[Any]], values: Mapping[str, Any] = NOTHING
+    ) -> list[Any]:
+        """All rows; no list may be empty."""
+        sizes = tuple(1 << (len(lists[name]) - 1).bit_length() for name in self._lists)
+        prepared = self._made.get(sizes)
+        if prepared is None:
+            prepared = self._made[sizes] = Prepared(self._build(self._parameters(sizes)))
+        given = dict(values)
+        for name, size in zip(self._lists, sizes, strict=True):
+            found = lists[name]
+            last = len(found) - 1
+            given |= {f"{name}_{n}": found[min(n, last)] for n in range(size)}
+        return prepared.all(connection, given)
+
+    def _parameters(self, sizes: tuple[int, ...]) -> dict[str, list[Any]]:
+        return {
+            name: [bindparam(f"{name}_{n}", type_=of) for n in range(size)]
+            for (name, of), size in zip(self._lists.items(), sizes, strict=True)
+        }
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -21,9 +21,10 @@ from serving.coupons.scope import Scope
 from serving.coupons.template import Template
 from serving.coupons.validity import FixedDates
 from serving.store.cursor import Cursor, Slice
+from serving.store.rows import Listed
 from serving.store.schema import templates
 from serving.store.schema_shelf import template_facets, template_scopes
-from serving.store.versions import find_versions
+from serving.store.versions import find_opened, find_versions
 
 MOST_AUTOMATIC = 100
 FOR_EVER = "9999-12-31"
@@ -161,18 +162,18 @@ def claimable_at(connection: Connection, place: str, cursor: Cursor, day: str = 
 
 def on_shelf(connection: Connection, rows: Sequence[Any]) -> list[OnShelf]:
     """Rows of (template_id, version, access, issued) with their templates, in the same order."""
-    found = find_versions(connection, [(row.template_id, row.version) for row in rows])
-    return [OnShelf(found[row.template_id, row.version].opened(row.access), row.issued) for row in rows]
+    find_versions(connection, [(row.template_id, row.version) for row in rows])  # all that are missing at once
+    return [OnShelf(find_opened(connection, row.template_id, row.version, row.access), row.issued) for row in rows]
 
 
 def _by_goods(
     connection: Connection, lines: Sequence[Line], place: str, part: str, day: str, limit: int
 ) -> list[OnShelf]:
     """A template may leave out the very goods that found it, so more rows are read until enough cover a line."""
-    asked = {"place": place, "part": part, "day": day, **_names(lines)}
+    asked, names = {"place": place, "part": part, "day": day}, _names(lines)
     most = 2 * limit
     while True:
-        rows = connection.execute(_BY_GOODS, {**asked, "most": most}).all()
+        rows = _BY_GOODS.all(connection, names, {**asked, "most": most})
         read = Counter(row.rank for row in rows)
         # Of a rank that was cut off there may be more, and they come before all of the next rank.
         whole = min((rank for rank, count in read.items() if count == most), default=len(RANKS))
@@ -199,7 +200,7 @@ def _names(lines: Iterable[Line]) -> dict[str, list[str]]:
     return {of: sorted(found) or _NO_NAME for of, found in names.items()}
 
 
-def _rank(number: int, of: str) -> Select[Any]:
+def _rank(number: int, of: str, names: Sequence[Any]) -> Select[Any]:
     """One range of the index, cut off at ``most``."""
     rows = (
         select(template_scopes.c.template_id, literal_column(str(number)).label("rank"))
@@ -207,7 +208,7 @@ def _rank(number: int, of: str) -> Select[Any]:
             template_scopes.c.place == bindparam("place"),
             template_scopes.c.section == bindparam("part"),
             template_scopes.c.of == of,
-            template_scopes.c.name.in_(bindparam(of, expanding=True)),
+            template_scopes.c.name.in_(names),
             template_scopes.c.last_day >= bindparam("day"),
         )
         .order_by(template_scopes.c.template_id)
@@ -216,7 +217,11 @@ def _rank(number: int, of: str) -> Select[Any]:
     return select(rows.subquery(f"rank_{number}"))
 
 
-_FOUND = union_all(*(_rank(number, of) for number, of in enumerate(RANKS))).subquery("found")
-_BY_GOODS = select(
-    _FOUND.c.rank, templates.c.template_id, templates.c.version, templates.c.access, templates.c.issued
-).join(templates, templates.c.template_id == _FOUND.c.template_id)
+def _by_goods(names: Mapping[str, Sequence[Any]]) -> Select[Any]:
+    found = union_all(*(_rank(number, of, names[of]) for number, of in enumerate(RANKS))).subquery("found")
+    return select(
+        found.c.rank, templates.c.template_id, templates.c.version, templates.c.access, templates.c.issued
+    ).join(templates, templates.c.template_id == found.c.template_id)
+
+
+_BY_GOODS = Listed({of: template_scopes.c.name.type for of in RANKS}, _by_goods)

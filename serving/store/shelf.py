@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, true, update
+from sqlalchemy import Connection, Row, bindparam, func, select, true, update
 
 from serving.coupons.catalogue import template_to_data
 from serving.coupons.kinds import GiftPack, Kind, LuckyDraw
 from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.coupons.template import Campaign, Template
 from serving.store.cursor import Cursor, Slice
-from serving.store.rows import insert_new
+from serving.store.rows import Prepared, insert_new
 from serving.store.schema import campaigns, template_versions, templates
 from serving.store.schema_shelf import template_facets
 from serving.store.scopes import OnShelf, automatic_for, claimable_at, for_cart, for_goods, index, on_shelf
 from serving.store.unit import Transaction
-from serving.store.versions import find_version, find_versions, write_version
+from serving.store.versions import find_opened, find_version, find_versions, write_version
 
 __all__ = [
     "FACETS",
@@ -131,22 +131,27 @@ def set_access(tx: Transaction, template_id: str, access: str, reason: str) -> V
     return PASS
 
 
+_CAMPAIGN = Prepared(select(campaigns).where(campaigns.c.campaign_id == bindparam("of_campaign")))
+
+
 def find_campaign(connection: Connection, campaign_id: str) -> Row[Any] | None:
-    return connection.execute(select(campaigns).where(campaigns.c.campaign_id == campaign_id)).one_or_none()
+    found: Row[Any] | None = _CAMPAIGN.one(connection, {"of_campaign": campaign_id})
+    return found
 
 
 _CURRENT = select(templates.c.template_id, templates.c.version, templates.c.access, templates.c.issued)
+_ONE = Prepared(_CURRENT.where(templates.c.template_id == bindparam("of_template")))
 
 
 def find_template(connection: Connection, template_id: str) -> Template | None:
     """The current version, with its access of now."""
-    found = find_on_shelf(connection, template_id)
-    return None if found is None else found.template
+    row = _ONE.one(connection, {"of_template": template_id})
+    return None if row is None else find_opened(connection, template_id, row.version, row.access)
 
 
 def find_on_shelf(connection: Connection, template_id: str) -> OnShelf | None:
     """The current version with its access and its issued count."""
-    rows = connection.execute(_CURRENT.where(templates.c.template_id == template_id)).all()
+    rows = _ONE.all(connection, {"of_template": template_id})
     return on_shelf(connection, rows)[0] if rows else None
 
 

@@ -31,6 +31,17 @@ class _Kept:
     def __init__(self) -> None:
         self._lock = Lock()
         self._found: OrderedDict[Key, Template] = OrderedDict()
+        self._opened: dict[tuple[str, int, str], Template] = {}
+
+    def opened(self, template: Template, version: int, access: str) -> Template:
+        """``template`` with an access; a whole template is checked anew whenever it is made."""
+        key = template.template_id, version, access
+        found = self._opened.get(key)
+        if found is None:
+            if len(self._opened) >= MOST_KEPT:
+                self._opened.clear()
+            found = self._opened[key] = template.opened(access)
+        return found
 
     def get(self, keys: Iterable[Key]) -> dict[Key, Template]:
         with self._lock:
@@ -59,6 +70,14 @@ def find_version(connection: Connection, template_id: str, version: int) -> Temp
     Raises ``KeyError`` when there is no such version.
     """
     return find_versions(connection, [(template_id, version)])[template_id, version]
+
+
+def find_opened(connection: Connection, template_id: str, version: int, access: str) -> Template:
+    """``find_version`` with the access that the template has on the shelf."""
+    template = find_version(connection, template_id, version)
+    if connection.get_execution_options().get(_WRITTEN, False):
+        return template.opened(access)
+    return _kept(connection.engine).opened(template, version, access)
 
 
 def find_versions(connection: Connection, keys: Iterable[Key]) -> dict[Key, Template]:

@@ -25,6 +25,7 @@ from fakes.shop import Shop
 from serving.coupons.cart import Cart, Line
 from serving.redeemer import Redeemer
 from serving.store.verify import verify_ledger
+from serving.who import Who
 
 ORDERS = 96  # a turn, a multiple of the templates
 CART = Cart((Line(1, "sku1", "shoes", 1, 5000), Line(2, "sku2", "hats", 2, 2500)))
@@ -35,7 +36,7 @@ class Orders(Ours):
 
     def __init__(self, shop: Shop) -> None:
         super().__init__(shop)
-        self.redeemer: Redeemer = shop.app.state.redeemer
+        self.redeemer: Redeemer = shop.app.state.sides.live.redeemer
         self.coupons: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
 
     async def stock(self) -> None:
@@ -48,8 +49,10 @@ class Orders(Ours):
     async def work(self, template_id: str) -> None:
         coupon, number = self.coupons[template_id].popleft(), next(self.numbers)
         user_id, key = coupon["user_id"], f"bench-key-{number:07}"
-        held = await self.write(self.redeemer.hold(user_id, coupon["coupon_id"], f"order-{key}", CART), f"hold-{key}")
-        await self.write(self.redeemer.redeem(user_id, held["hold_id"]), f"pay-{key}")
+        buyer = Who(user_id)
+        hold = await self.redeemer.hold(buyer, [coupon["coupon_id"]], f"order-{key}", CART)
+        held = await self.write(hold, f"hold-{key}")
+        await self.write(await self.redeemer.redeem(buyer, held["hold_id"]), f"pay-{key}")
         self.last = coupon
 
     def replaying(self, named: dict[str, Any]) -> Any:

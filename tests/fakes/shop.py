@@ -143,6 +143,8 @@ class Shop:
             "validity": {"kind": "days", "days": 7},
             "campaign_id": "spring",
             "access": "open",
+            "quantity": -1,
+            **({} if "per_user_day" in values else {"per_user": -1}),
             **values,
         }
         answer = await self.post("operator", "/v1/templates", body)

@@ -69,6 +69,8 @@ class Stall:
             "deduction": {"kind": "no_threshold", "face_cents": 800},
             "validity": {"kind": "days", "days": 7},
             "access": "open",
+            "quantity": -1,
+            **({} if "per_user_day" in values else {"per_user": -1}),
             **values,
         }
         answer = await self.post("operator", "/v1/templates", body)

@@ -247,6 +247,7 @@ async def catalogue(tour: Tour) -> None:
         bearers={"platform": 60, "merchant": 30, "supplier": 10},
         card={"channels": ["sms"], "places": ["coupon_centre", "product_page"], "image": "https://img.example/a.png"},
     )
+    await ask("GET", "/v1/template-kinds")
     await ask("POST", "/v1/templates:advise", full)
     await ask("POST", "/v1/templates", full)
     await ask("PUT", "/v1/templates/full", {**_without(full, "access"), "version": 1, "quantity": 20})
@@ -370,7 +371,14 @@ async def around(tour: Tour) -> None:
 
 
 def _template(name: str, deduction: dict[str, Any], **values: Any) -> dict[str, Any]:
-    plain = {"validity": {"kind": "days", "days": 30}, "campaign_id": "tour", "access": "open"}
+    plain: dict[str, Any] = {
+        "validity": {"kind": "days", "days": 30},
+        "campaign_id": "tour",
+        "access": "open",
+        "quantity": -1,
+    }
+    if "per_user_day" not in values:
+        plain["per_user"] = -1
     return {"template_id": name, "name": name, "deduction": deduction, **plain, **values}
 
 

@@ -13,7 +13,8 @@ from pipelines.cli.app import app
 
 VERBS = (
     ["demo"], ["simulate"], ["ingest"], ["trial"], ["abuse-study"], ["flag-abuse"], ["run"], ["serve"],
-    ["ledger", "verify"], ["audit", "verify"], ["bench"], ["doctor"], ["openapi"], ["requirements"], ["events", "resend"],
+    ["ledger", "verify"], ["audit", "verify"], ["bench"], ["doctor"], ["openapi"],
+    ["requirements"], ["events", "resend"],
 )  # fmt: skip
 
 

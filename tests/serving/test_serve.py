@@ -83,6 +83,8 @@ async def test_one_process_serves_the_loop_and_stops_cleanly(tmp_path: Path) -> 
                 "name": "cut",
                 "deduction": {"kind": "no_threshold", "face_cents": 500},
                 "validity": {"kind": "days", "days": 7},
+                "quantity": -1,
+                "per_user": -1,
                 "campaign_id": "c",
                 "access": "decision",
             }

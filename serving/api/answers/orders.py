@@ -60,7 +60,7 @@ class Order(PaidReceipt):
     """The whole of an order: its frozen price and what has happened to it since."""
 
     user_id: UserId
-    state: str = Field(examples=["redeemed"])
+    state: Literal["open", "released", "redeemed", "undone"]
     reason: str | None = Field(description="why it was undone", examples=["order_cancelled"])
     refunded: list[UnitName]
     refunded_cents: Cents

@@ -175,10 +175,46 @@ class Advice(Shown):
     requirement: str = Field(description="the number of the rule", examples=["F009"])
 
 
+class GoldenRule(Shown):
+    """One of the five golden rules of a template; ``warnings`` are the codes that speak against it."""
+
+    rule: str = Field(examples=["deadline"])
+    holds: bool | None = Field(description="null: too little is known of the shop")
+    detail: str
+    detail_zh: str
+    warnings: list[str]
+
+
+class Named(Shown):
+    """A code and what people call it."""
+
+    code: str = Field(examples=["newcomer"])
+    en: str
+    zh: str
+
+
+class KindOfCoupon(Shown):
+    """A kind with the classes that go with it."""
+
+    kind: str = Field(examples=["threshold_cut"])
+    en: str
+    zh: str
+    classes: list[Named]
+
+
+class Kinds(Shown):
+    """What a form for templates offers."""
+
+    data: list[KindOfCoupon]
+    validity_days: list[int]
+    activity_types: list[Named]
+
+
 class TemplateWritten(ShelvedTemplate, Written):
     """A template as it is on the shelf now, with advice."""
 
     warnings: list[Advice]
+    checklist: list[GoldenRule]
 
 
 class TemplateAdvised(Shown):
@@ -186,6 +222,7 @@ class TemplateAdvised(Shown):
 
     template: Template
     warnings: list[Advice]
+    checklist: list[GoldenRule]
 
 
 class Templates(Shown):

@@ -86,7 +86,10 @@ async def test_what_was_sent_is_not_echoed(small_shop: Any) -> None:
         ({"validity": {"kind": "fixed", "first": "yesterday", "last": "2026-05-01"}}, "validity.fixed.first"),
         ({"scope": "colour:x"}, "scope"),
         ({"quantity": 0}, "quantity"),
-        ({"per_user": -1}, "per_user"),
+        ({"per_user": 0}, "per_user"),
+        ({"per_user": None}, "per_user"),
+        ({"per_user_day": 1}, "per_user_day"),
+        ({"quantity": None}, "quantity"),
         ({"name": ""}, "name"),
         ({"name": "x" * 51}, "name"),
         ({"name": "a\x00b"}, "name"),
@@ -100,6 +103,8 @@ async def test_a_template_that_cannot_be_names_its_field(small_shop: Any, change
         "name": "t",
         "deduction": {"kind": "no_threshold", "face_cents": 100},
         "validity": {"kind": "days", "days": 7},
+        "quantity": 10,
+        "per_user": 1,
         **change,
     }
     answer = await small_shop.post("operator", "/v1/templates", body)

@@ -38,6 +38,8 @@ FLAT = {
     "name": "t",
     "deduction": {"kind": "no_threshold", "face_cents": 800},
     "validity": {"kind": "days", "days": 7},
+    "quantity": -1,
+    "per_user": -1,
 }
 
 
@@ -56,14 +58,14 @@ def refused(**values: Any) -> str:
     raise AssertionError(f"{values} was taken")
 
 
-def test_the_body_of_the_first_release_is_still_valid() -> None:
+def test_a_body_of_the_first_release_with_its_limits_said_is_still_valid() -> None:
     found = read(
         deduction={"kind": "threshold_cut", "minimum_cents": 2000, "face_cents": 800},
         validity={"kind": "fixed", "first": "2026-05-01", "last": "2026-05-31"},
         scope="category:shoes|bags",
         without=["sku9"],
         terminals=["app"],
-        quantity=None,
+        quantity=-1,
         per_user=2,
         per_user_day=None,
         campaign_id="spring",
@@ -85,16 +87,20 @@ def test_the_body_of_the_first_release_is_still_valid() -> None:
 
 @pytest.mark.requirement("F039")
 def test_a_quantity_of_minus_one_is_unlimited() -> None:
-    assert [read(quantity=quantity).limits.quantity for quantity in (-1, None, 500)] == [None, None, 500]
-    assert [refused(quantity=quantity) for quantity in (0, -2, 1.5, "500", True)] == ["quantity"] * 5
+    assert [read(quantity=quantity).limits.quantity for quantity in (-1, 500)] == [None, 500]
+    assert [refused(quantity=quantity) for quantity in (None, 0, -2, 1.5, "500", True)] == ["quantity"] * 6
+    body = {name: value for name, value in FLAT.items() if name != "quantity"}
+    with pytest.raises(ValidationError, match="quantity"):
+        TemplateBody.model_validate(body)
 
 
 @pytest.mark.requirement("F041")
 def test_the_limit_per_user_is_one_of_unlimited_a_day_or_in_all() -> None:
-    assert (read().limits.per_user, read().limits.per_user_day) == (None, None)
+    assert (read(per_user=-1).limits.per_user, read().limits.per_user_day) == (None, None)
     assert read(per_user=2).limits.per_user == 2
-    assert read(per_user_day=1).limits.per_user_day == 1
+    assert read(per_user=None, per_user_day=1).limits.per_user_day == 1
     assert refused(per_user=2, per_user_day=1) == "per_user_day"
+    assert refused(per_user=None) == "per_user"  # a limit that was forgotten is not one that is unlimited
     assert (refused(per_user=0), refused(per_user_day=-1)) == ("per_user", "per_user_day")
 
 
@@ -228,10 +234,14 @@ def test_what_is_stored_can_be_sent_again(of: Template) -> None:
     data = json.loads(json.dumps(template_to_data(of)))
     deduction, version = data.pop("kind"), data.pop("version")
     sent = {**data, "deduction": deduction, "access": of.access}
-    if sent["per_user"] is not None:
-        sent["per_user_day"] = None
+    day = None if sent["per_user"] is not None else sent["per_user_day"]
+    sent["per_user_day"] = day
+    if day is None and sent["per_user"] is None:
+        sent["per_user"] = -1
+    if sent["quantity"] is None:
+        sent["quantity"] = -1
     again = {**template_to_data(TemplateBody.model_validate(sent).value()), "version": version}
-    assert again == {**template_to_data(of), "per_user_day": sent["per_user_day"]}
+    assert again == {**template_to_data(of), "per_user_day": day}
 
 
 def test_the_example_of_the_documentation_is_a_template() -> None:

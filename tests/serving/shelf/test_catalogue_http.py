@@ -168,3 +168,26 @@ async def test_campaigns_are_paged_both_ways_and_found_alone(small_stall: Stall)
     for path in ("/v1/templates/zzz", "/v1/templates/zzz/versions", "/v1/templates/zzz/versions/1"):
         missing = await small_stall.send("GET", "operator", path)
         assert (missing.status_code, missing.json()["code"]) == (404, "template_unknown")
+
+
+@pytest.mark.requirement("F031")
+async def test_choosing_a_kind_offers_its_own_classes(small_stall: Stall) -> None:
+    kinds = {kind["kind"]: kind for kind in (await small_stall.get("operator", "/v1/template-kinds"))["data"]}
+    offered = {found["code"] for found in kinds["threshold_cut"]["classes"]}
+    assert {"newcomer", "member"} <= offered
+    assert kinds["lucky_draw"]["zh"] == "抽奖券"
+    assert "early_bird" not in {found["code"] for found in kinds["lucky_draw"]["classes"]}
+    refused = await small_stall.post("operator", "/v1/templates", {**TEMPLATE, "coupon_class": "no_such_class"})
+    assert refused.json()["errors"][0]["field"] == "coupon_class"
+
+
+@pytest.mark.requirement("F177")
+async def test_the_five_golden_rules_are_checked_on_save(small_stall: Stall) -> None:
+    made = (
+        await small_stall.post("operator", "/v1/templates", {**TEMPLATE, "validity": {"kind": "days", "days": 40}})
+    ).json()
+    rules = {check["rule"]: check for check in made["checklist"]}
+    assert set(rules) == {"depth", "threshold", "deadline", "quantity", "scene"}
+    assert rules["deadline"]["holds"] is False
+    assert rules["deadline"]["warnings"] != []
+    assert rules["quantity"]["holds"] is True

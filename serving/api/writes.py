@@ -22,7 +22,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from serving.api.access import allowed, side_of
-from serving.api.problems import ProblemError, answer_response
+from serving.api.problems import ProblemError, answer_response, request_id
 from serving.keys import Principal
 from serving.store.unit import Answer, Command, Store, canonical
 from serving.store.unit import Request as Asked
@@ -85,7 +85,7 @@ class Write:
     async def _part(self, asked: Asked, name: str, command: Command) -> Answer:
         # No principal has a name like this, so a part never meets another request.
         digest = hashlib.sha256(f"{asked.key}\n{name}".encode()).hexdigest()
-        part = replace(asked, principal=f"{asked.principal}|part", key=digest)
+        part = replace(asked, principal=f"{asked.principal}|part", key=digest, trace="")
         return await self._store.run(part, command, dry_run=self.dry_run)
 
     @contextmanager
@@ -93,7 +93,7 @@ class Write:
         """The request with its fingerprint, while no twin of it is being answered in this process."""
         sent = canonical(body.model_dump(mode="json")) if body is not None else ""
         fingerprint = hashlib.sha256(f"{self._route}\n{sent}".encode()).hexdigest()
-        asked = Asked(self.principal.name, self._key, self._route, fingerprint)
+        asked = Asked(self.principal.name, self._key, self._route, fingerprint, request_id.get())
         if self.dry_run:
             yield asked
             return

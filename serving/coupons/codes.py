@@ -22,7 +22,7 @@ def write_code(random: bytes) -> str:
     """A code out of ten random bytes.
 
     >>> write_code(bytes(range(10)))
-    '0004-1061-050R-3GG9'
+    '000G-40R4-0M30-E209'
     """
     if len(random) != RANDOM_BYTES:
         raise InvalidError("random", len(random), f"{RANDOM_BYTES} bytes")

@@ -185,10 +185,12 @@ class Template:
             if self.pool_cents < self.kind.low_cents:
                 expected = f"at least low_cents ({self.kind.low_cents})"
                 raise InvalidError("pool_cents", self.pool_cents, expected)
+        drawn = isinstance(self.kind, RandomAmount)
+        if self.delivery == "automatic" and (drawn or not prices(self.kind)):
+            # A quote promises what the order will get; what is drawn at the order cannot be promised (F017).
+            raise InvalidError("delivery", self.delivery, f"claim, push or code for {self.kind.TAG}")
         if prices(self.kind):
             return
-        if self.delivery == "automatic":
-            raise InvalidError("delivery", self.delivery, f"claim, push or code for {self.kind.TAG}")
         if self.uses != 1:
             raise InvalidError("uses", self.uses, f"1 for {self.kind.TAG}")
 

@@ -217,11 +217,11 @@ def _rank(number: int, of: str, names: Sequence[Any]) -> Select[Any]:
     return select(rows.subquery(f"rank_{number}"))
 
 
-def _by_goods(names: Mapping[str, Sequence[Any]]) -> Select[Any]:
+def _ranked(names: Mapping[str, Sequence[Any]]) -> Select[Any]:
     found = union_all(*(_rank(number, of, names[of]) for number, of in enumerate(RANKS))).subquery("found")
     return select(
         found.c.rank, templates.c.template_id, templates.c.version, templates.c.access, templates.c.issued
     ).join(templates, templates.c.template_id == found.c.template_id)
 
 
-_BY_GOODS = Listed({of: template_scopes.c.name.type for of in RANKS}, _by_goods)
+_BY_GOODS = Listed(dict.fromkeys(RANKS, template_scopes.c.name.type), _ranked)

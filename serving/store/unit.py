@@ -49,12 +49,13 @@ class KeyReusedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks, under which key, for what: the fingerprint covers route and body."""
+    """Who asks, under which key, for what: the fingerprint covers route and body; ``trace`` finds it in the logs."""
 
     principal: str
     key: str
     route: str
     fingerprint: str
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ class Store:
                     fault("before_commit")
             if isinstance(outcome, Refuse):
                 fault("after_undo")
-                outcome = refusal(outcome)
+                outcome = _traced(refusal(outcome), request)
                 with connection.begin():
                     _keep_key(transaction, outcome)
                     fault("before_commit")
@@ -209,7 +210,7 @@ class Store:
         with self._writer.connect() as connection, connection.begin() as nothing:
             outcome = _execute(Transaction(connection, self.clock(), self.ids, request), command, keep=False)
             nothing.rollback()
-        answer = refusal(outcome) if isinstance(outcome, Refuse) else outcome
+        answer = _traced(refusal(outcome), request) if isinstance(outcome, Refuse) else outcome
         return Answer(answer.status, {**answer.body, "dry_run": True})
 
     @staticmethod
@@ -267,6 +268,7 @@ def _execute(transaction: Transaction, command: Command, *, keep: bool) -> Answe
     outcome = command(transaction)
     if isinstance(outcome, Refuse):
         return outcome
+    outcome = _traced(outcome, transaction.request)
     transaction.write_events()
     if keep:
         _keep_key(transaction, outcome)
@@ -289,6 +291,13 @@ def _keep_key(transaction: Transaction, answer: Answer) -> None:
     if not insert_new(transaction.connection, requests, row):
         raise StaleError(request.key)
     fault("after_key")
+
+
+def _traced(answer: Answer, request: Request) -> Answer:
+    """A refusal names the request that was refused, in its replays too."""
+    if answer.status < 400 or not request.trace:
+        return answer
+    return Answer(answer.status, {**answer.body, "request_id": request.trace})
 
 
 def refusal(refuse: Refuse) -> Answer:

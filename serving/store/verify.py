@@ -127,7 +127,7 @@ def compare(connection: Connection, zone: tzinfo, secret: bytes | None = None) -
     """``verify_ledger`` on an open connection."""
     rebuilt, legacy, old = Rebuilt(zone), Legacy(), old_until(connection)
     events = 0
-    query = select(schema.events, schema.outbox.c.event_id.label("sent")).outerjoin(
+    query = select(schema.events, schema.outbox.c.kind.label("sent")).outerjoin(
         schema.outbox, schema.outbox.c.event_id == schema.events.c.event_id
     )
     # Events of one stream are ordered by n; streams that build on others (a coupon on its template) were written later.
@@ -135,7 +135,14 @@ def compare(connection: Connection, zone: tzinfo, secret: bytes | None = None) -
         events += 1
         if row.sent is None:
             rebuilt.broken.append(Difference("outbox", row.event_id, "row", "missing", "present"))
-        read = EventRow(row.stream, row.n, row.kind, row.at, row.actor, json.loads(row.data))
+        elif row.sent != row.kind:
+            rebuilt.broken.append(Difference("outbox", row.event_id, "kind", row.sent, row.kind))
+        try:
+            data = json.loads(row.data)
+        except ValueError as error:
+            rebuilt.broken.append(Difference("events", f"{row.stream}#{row.n}", "data", "unreadable", str(error)))
+            continue
+        read = EventRow(row.stream, row.n, row.kind, row.at, row.actor, data)
         for meant in legacy.read(read) if row.seq < old else (read,):
             rebuilt.take(meant)
     differences = list(rebuilt.broken)

@@ -24,7 +24,10 @@ def broken_draws(connection: Connection, secret: bytes) -> Iterator[tuple[str, s
     """Per event that the key does not explain: its stream, the field, what it says, and what was drawn."""
     query = select(events.c.stream, events.c.kind, events.c.data).where(events.c.kind.in_([Claimed.TAG, OPENED]))
     for row in connection.execute(query.order_by(events.c.seq)):
-        yield from _broken(connection, row, secret)
+        try:
+            yield from _broken(connection, row, secret)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            yield row.stream, row.kind, "an event of a draw", f"{type(error).__name__}: {error}"
 
 
 def _broken(

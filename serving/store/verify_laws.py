@@ -25,7 +25,10 @@ def broken_laws(connection: Connection, stored: Mapping[str, Rows]) -> Iterator[
     yield from _campaigns(stored)
     yield from _templates(stored)
     for order in stored["orders"].values():
-        yield from _order(order, stored)
+        try:
+            yield from _order(order, stored)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            yield "orders", order["hold_id"], "a receipt that can be read", f"{type(error).__name__}: {error}"
     yield from _outbox(connection)
 
 

@@ -264,7 +264,8 @@ async def test_a_risky_claim_is_refused_without_reasons_and_a_person_gets_a_case
     shop.scoring.action = action
     answer = await shop.claim("u1")
     assert (answer.status_code, answer.json()["code"]) == (409, code)
-    assert set(answer.json()) == {"type", "title", "status", "code", "detail", "detail_zh"}
+    said = {"type", "title", "status", "code", "detail", "detail_zh", "request_id", "instance"}
+    assert set(answer.json()) == said
     from serving.review.report import open_cases
 
     cases = shop.store.read(open_cases)

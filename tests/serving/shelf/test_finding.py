@@ -25,7 +25,7 @@ from serving.coupons.kinds import (
 from serving.coupons.scope import Scope
 from serving.coupons.template import Card, Template
 from serving.coupons.validity import DaysFromClaim, FixedDates
-from serving.store import shelf
+from serving.store import rows, shelf
 from serving.store.cursor import Cursor
 from serving.store.scopes import SECTIONS
 
@@ -210,13 +210,22 @@ def test_pages_go_forwards_and_backwards_over_every_template_once(hand: Hand) ->
     assert ids(Cursor(3, before="t3")) == (["t0", "t1", "t2"], False)
 
 
-def test_no_read_by_goods_or_place_walks_over_the_other_templates(small_hand: Hand) -> None:
+def test_no_read_by_goods_or_place_walks_over_the_other_templates(
+    small_hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The plan of SQLite names an index for every table that it reads."""
     statements: list[tuple[str, Any]] = []
     small_hand.adds(*(flat(f"t{n}", scope=Scope("sku", (f"s{n}",))) for n in range(50)))
 
+    execute = rows.run
+
+    def run(connection: Any, sql: str, values: Any, **more: Any) -> Any:
+        statements.append((sql, values))
+        return execute(connection, sql, values, **more)
+
     def explained(connection: Any) -> list[str]:
         event.listen(connection, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))
+        monkeypatch.setattr(rows, "run", run)
         shelf.for_goods(connection, Line(1, "s1", "shoes", 1, 1_000), "coupon_centre", 10)
         shelf.claimable_at(connection, "coupon_centre", Cursor())
         asked = [(text, values) for text, values in statements if "template_" in text]

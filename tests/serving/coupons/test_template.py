@@ -359,6 +359,7 @@ def test_the_channels_of_a_push_are_known_ones() -> None:
         ({"pool_cents": 100}, "pool_cents"),
         ({"kind": RandomAmount(5, 10), "pool_cents": 4}, "pool_cents"),
         ({"kind": GiftPack(("a", "b")), "delivery": "automatic"}, "delivery"),
+        ({"kind": RandomAmount(5, 10), "delivery": "automatic"}, "delivery"),  # a quote could not promise it
         ({"kind": LuckyDraw((Prize("a"),)), "uses": 2}, "uses"),
         ({"coupon_class": "early_bird"}, "windows"),
         ({"coupon_class": "limited_time", "validity": DaysFromClaim(7)}, "validity"),

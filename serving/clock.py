@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 Clock = Callable[[], datetime]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
 
 def utc_now() -> datetime:
@@ -30,8 +31,5 @@ class Ids:
     def __call__(self, prefix: str) -> str:
         milliseconds = int(self.clock().replace(tzinfo=UTC).timestamp() * 1000)
         number = (milliseconds << 80) | int.from_bytes(self.entropy(10), "big")
-        digits = []
-        for _ in range(26):
-            number, digit = divmod(number, 32)
-            digits.append(_ALPHABET[digit])
-        return f"{prefix}_{''.join(reversed(digits))}"
+        pairs = [_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)]
+        return f"{prefix}_{''.join(pairs)}"

@@ -62,7 +62,7 @@ class Write:
         with self._alone(body) as asked:
             known = None
             if not self.dry_run:
-                known = await self._store.fetch(lambda connection: self._store.replayed(connection, asked))
+                known = await self._store.look(lambda connection: self._store.replayed(connection, asked))
             if known is None:
                 known = await self._store.run(asked, await prepare(), dry_run=self.dry_run)
             return answer_response(known)
@@ -76,7 +76,7 @@ class Write:
         with self._alone(body) as asked:
             known = None
             if not self.dry_run:
-                known = await self._store.fetch(lambda connection: self._store.replayed(connection, asked))
+                known = await self._store.look(lambda connection: self._store.replayed(connection, asked))
             if known is None:
                 command = await prepare(partial(self._part, asked))
                 known = await self._store.run(asked, command, dry_run=self.dry_run)

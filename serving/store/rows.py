@@ -159,10 +159,11 @@ class _Text:
     after: tuple[tuple[int, Processor], ...]
 
     def bind(self, values: Mapping[str, Any]) -> Any:
-        bound = {**self.constants, **values}
-        for name, process in self.before.items():
-            bound[name] = process(bound[name])
-        return bound if self.positions is None else tuple([bound[name] for name in self.positions])
+        if self.constants or self.before:
+            values = {**self.constants, **values}
+            for name, process in self.before.items():
+                values[name] = process(values[name])
+        return values if self.positions is None else tuple([values[name] for name in self.positions])
 
     def rows(self, found: Sequence[Any]) -> list[Any]:
         if not self.after:

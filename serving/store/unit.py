@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,14 +27,15 @@ from serving.clock import Clock, Ids, utc_now
 from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.store.engine import POSTGRES_WRITERS, is_sqlite, reader_engine, require_durable, writer_engine
 from serving.store.faults import fault
+from serving.store.line import Line
 from serving.store.migrate import migrate
-from serving.store.rows import Prepared, insert_new, insert_rows
+from serving.store.rows import Prepared, insert_new, insert_rows, run
 from serving.store.schema import events, outbox, requests
 from serving.store.turn import Turn
 
 T = TypeVar("T")
 
-CHECKPOINT_EVERY = 500  # commits; a few megabytes of log
+CHECKPOINT_EVERY = 500  # commands; some megabytes of log
 RETRIES = 3
 _RETRY_STATES = frozenset({"40001", "40P01"})  # serialisation failure, deadlock: the other one won, try again
 
@@ -151,10 +152,11 @@ class Store:
             raise
         self._reader = reader_engine(url)
         self._process = os.getpid()
-        self._commits = 0
+        self._commands = 0
         self._sqlite = is_sqlite(url)
         self._writers = ThreadPoolExecutor(1 if self._sqlite else POSTGRES_WRITERS, thread_name_prefix="ledger-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="ledger-reader")
+        self._line = Line(self._writers, lambda work: self.write(*work), self._together)
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
@@ -179,8 +181,13 @@ class Store:
         raise AssertionError("unreachable")
 
     async def run(self, request: Request, command: Command, *, dry_run: bool = False) -> Answer:
-        """``write`` in a worker thread; a caller who goes away does not stop a commit that has begun."""
+        """``write`` in a worker thread; a caller who goes away does not stop a commit that has begun.
+
+        On SQLite, commands that wait for the writer at the same time share a commit (``serving.store.line``).
+        """
         self._require_home()
+        if self._sqlite and not dry_run:
+            return await self._line.join((request, command))
         work = partial(self.write, request, command, dry_run=dry_run)
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writers, work))
 
@@ -206,6 +213,32 @@ class Store:
         self._committed()
         return outcome
 
+    def _together(self, works: Sequence[tuple[Request, Command]]) -> list[Answer]:
+        """All of the commands in one transaction; raises, with nothing done, when any of them does."""
+        self._require_home()
+        with self._turn, self._writer.connect() as connection:
+            with connection.begin():
+                answers = [self._among(connection, *work) for work in works]
+                fault("before_commit")
+        fault("after_commit")
+        self._committed(len(works))
+        return answers
+
+    def _among(self, connection: Connection, request: Request, command: Command) -> Answer:
+        known = _known(connection, request)
+        if known is not None:
+            return known
+        run(connection, "SAVEPOINT command", ())
+        transaction = Transaction(connection, self.clock(), self.ids, request)
+        outcome = _execute(transaction, command, keep=True)
+        if isinstance(outcome, Refuse):
+            run(connection, "ROLLBACK TO command", ())
+            fault("after_undo")
+            outcome = refusal(outcome)
+            _keep_key(transaction, outcome)
+        run(connection, "RELEASE command", ())
+        return outcome
+
     def _rehearse(self, request: Request, command: Command) -> Answer:
         with self._writer.connect() as connection, connection.begin() as nothing:
             outcome = _execute(Transaction(connection, self.clock(), self.ids, request), command, keep=False)
@@ -226,15 +259,23 @@ class Store:
         with self._reader.begin() as connection:
             return query(connection)
 
+    async def look(self, query: Callable[[Connection], T]) -> T:
+        """A short read before a write. On SQLite it stands in the writer's line, where the write has to wait anyway:
+        a thread more would only take the interpreter from the one that writes."""
+        self._require_home()
+        hands = self._writers if self._sqlite else self._readers
+        return await asyncio.get_running_loop().run_in_executor(hands, self.read, query)
+
     async def fetch(self, query: Callable[[Connection], T]) -> T:
         self._require_home()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read, query)
 
     # -- care --------------------------------------------------------------------------------------------------------
 
-    def _committed(self) -> None:
-        self._commits += 1
-        if self._sqlite and self._commits % CHECKPOINT_EVERY == 0:
+    def _committed(self, commands: int = 1) -> None:
+        self._commands += commands
+        if self._sqlite and self._commands >= CHECKPOINT_EVERY:
+            self._commands = 0
             self._checkpoint("PASSIVE")
 
     def _checkpoint(self, mode: str, *, wait: bool = True) -> None:

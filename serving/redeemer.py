@@ -25,6 +25,7 @@ from serving.order_views import hold_view, order_view, redemption_view, refund_v
 from serving.risk import Asked, RiskGate
 from serving.store import coupons as repository
 from serving.store import orders as order_store
+from serving.store.budgets import beyond, left_cents
 from serving.store.shelf import find_version
 from serving.store.unit import Answer, Command, StaleError, Store, Transaction
 from serving.views import quote_view
@@ -59,6 +60,11 @@ class Redeemer:
             wallet, late = self._first_orders(connection, who.user_id, wallet)
             wallet += automatic.candidates(connection, who.user_id, hashed, cart, now, self.rates.zone)
             found = quote(wallet, who.user_id, cart, now, self.rates)
+            left = left_cents(connection, wallet)
+            broke = [use.candidate for use in found.usable if beyond(use.receipt, [use.candidate], left)]
+            if broke:  # the hold would be refused, so the price is not promised
+                late += [(candidate, Refuse("budget_exhausted")) for candidate in broke]
+                found = quote([one for one in wallet if one not in broke], who.user_id, cart, now, self.rates)
             return replace(found, unusable=(*found.unusable, *late))
 
         return quote_view(await self.store.fetch(ask))
@@ -242,18 +248,24 @@ class Redeemer:
         return given
 
     def _worth(self, tx: Transaction, asked: Asked, cart: Cart, chosen: Sequence[Candidate]) -> list[Template]:
-        """Templates of automatic coupons that go with the chosen ones and lower the price, the largest saving first."""
+        """Templates of automatic coupons that go with the chosen ones and lower the price, the largest saving first.
+
+        One that its campaign cannot pay any more is left out: nobody asked for it, so it is no reason to refuse.
+        """
         user_id = asked.who.user_id
         found = automatic.candidates(tx.connection, user_id, asked.hashed, cart, tx.now, self.rates.zone)
         if not found:
             return []
         ranked = quote(found, user_id, cart, tx.now, self.rates).usable[:MOST_AUTOMATIC]
+        left = left_cents(tx.connection, [*chosen, *found])
         taken = list(chosen)
         best = price_set(taken, user_id, cart, tx.now, self.rates)
         worth = []
         for usable in ranked:
             more = price_set([*taken, usable.candidate], user_id, cart, tx.now, self.rates)
-            if isinstance(more, Receipt) and isinstance(best, Receipt) and more.payable_cents < best.payable_cents:
+            if not isinstance(more, Receipt) or beyond(more, [*taken, usable.candidate], left):
+                continue
+            if isinstance(best, Receipt) and more.payable_cents < best.payable_cents:
                 taken.append(usable.candidate)
                 worth.append(usable.candidate.template)
                 best = more

@@ -9,28 +9,20 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.errors import InputError
-from serving.coupons.claiming import NewcomerLinks
-from serving.coupons.margin import Margin
-from serving.coupons.rollback import Rollback as RollbackTable
-from serving.coupons.shop_facts import Guide, ShopFacts
-from serving.coupons.stacking import Stacking
+from serving.shop_settings import Advice, Checks, Claims, Pricing, Rollback, Section, StackRules, Webhooks
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Shop(_Section):
+class Shop(Section):
     """Facts of the one shop that an installation serves."""
 
     name: str = "Fairdeal demo shop"
@@ -48,7 +40,7 @@ class Shop(_Section):
         return name
 
 
-class Policy(_Section):
+class Policy(Section):
     """How coupons are chosen; every log stays fit for unbiased retraining."""
 
     budget_cents: int = Field(3_000_000, ge=0)
@@ -57,134 +49,21 @@ class Policy(_Section):
     salt: str = "fairdeal"
 
 
-class Advice(_Section):
-    """What is known of the shop when a template is set up, and the figures of the rules of thumb (F008, F052–F055)."""
-
-    cheapest_item_cents: int | None = Field(None, ge=1)
-    average_order_cents: int | None = Field(None, ge=1)
-    gross_margin_percent: int | None = Field(None, ge=0, le=100)
-    user_value_cents: int | None = Field(None, ge=1)
-    no_threshold_quantity: int = Field(500, ge=1)
-    per_account: int = Field(3, ge=1)
-    least_margin_percent: int = Field(10, ge=0, le=99)
-    longest_days: int = Field(15, ge=1)
-
-    def facts(self) -> ShopFacts:
-        return ShopFacts(
-            self.cheapest_item_cents, self.average_order_cents, self.gross_margin_percent, self.user_value_cents
-        )
-
-    def guide(self) -> Guide:
-        return Guide(self.no_threshold_quantity, self.per_account, self.least_margin_percent, self.longest_days)
-
-
-class Rollback(_Section):
-    """Which coupons come back when a paid order is undone, per scene (F119–F122)."""
-
-    order_unpaid: tuple[str, ...] = ("any",)
-    order_cancelled: tuple[str, ...] = ("any",)
-    refund_before_shipping: tuple[str, ...] = ("any",)
-    after_sale_return: tuple[str, ...] = ("scope:all",)
-
-    def value(self) -> RollbackTable:
-        return RollbackTable(**self.model_dump())
-
-    @model_validator(mode="after")
-    def _known_words(self) -> Rollback:
-        self.value()  # an unknown word is an error when the settings are read, not at the first return
-        return self
-
-
-class Pricing(_Section):
-    """What a cart costs beside its coupons: worth of points, and what a line must still earn (F053, F107)."""
-
-    points_per_yuan: int = Field(100, ge=1)
-    least_margin_percent: int = Field(10, ge=0, le=99)
-    margin_mode: Literal["warn", "refuse", "floor"] = "warn"
-
-    def margin(self) -> Margin:
-        return Margin(self.least_margin_percent, self.margin_mode)
-
-
-class Meeting(_Section):
-    """Whether two things may meet in one order, except for the named pairs (or kinds)."""
-
-    together: bool = True
-    exceptions: tuple[Any, ...] = Field((), alias="except")
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class StackRules(_Section):
-    """Which coupons may meet in one order, and what else they may meet there (F104–F111)."""
-
-    mode: Literal["stack", "single"] = "stack"
-    max_coupons: int = Field(5, ge=1, le=20)
-    same_kind: bool = False
-    kinds: Meeting = Meeting()
-    activities: Meeting = Meeting()
-    points: Meeting = Meeting()
-    owners: Meeting = Meeting()
-
-    def value(self) -> Stacking:
-        data = self.model_dump(mode="json", by_alias=True)
-        data["owners"] = {"together": self.owners.together}
-        return Stacking.from_data(data)
-
-    @model_validator(mode="after")
-    def _known_words(self) -> StackRules:
-        self.value()  # an unknown kind is an error when the settings are read, not at the first order
-        return self
-
-
-class Claims(_Section):
-    """What a link to an older account means for a newcomer coupon, and how often is too often (F063, F064, F208)."""
-
-    newcomer_phone: Literal["refuse", "look"] = "refuse"
-    newcomer_identity: Literal["refuse", "look"] = "refuse"
-    newcomer_device: Literal["refuse", "look"] = "refuse"
-    newcomer_address: Literal["refuse", "look"] = "look"
-    wrong_codes_per_minute: int = Field(10, ge=1)
-    sign_in_days: int = Field(7, ge=1)
-    shares_per_day: int = Field(3, ge=1)
-
-    def links(self) -> NewcomerLinks:
-        return NewcomerLinks(self.newcomer_phone, self.newcomer_identity, self.newcomer_device, self.newcomer_address)
-
-
-class Checks(_Section):
-    """Plain rules beside the model (F183–F186)."""
-
-    large_order_cents: int = Field(500_000, ge=1)
-    orders_in_a_row: int = Field(5, ge=1)
-    orders_within_minutes: int = Field(10, ge=1)
-    device_accounts: int = Field(3, ge=2)
-    ip_claims_per_minute: int = Field(50, ge=1)
-    capped_per_day: int = Field(1, ge=1)
-
-
-class Webhooks(_Section):
-    """Empty key: the one of ``risk``. ``allow_private`` lets webhooks go to this machine, for development."""
-
-    signing_key: str = ""
-    allow_private: bool = False
-
-
-class Risk(_Section):
+class Risk(Section):
     """How abuse flags become actions."""
 
     review_capacity_per_day: int = Field(200, ge=1)
     key: str = Field("embedded-default-identifier-key", min_length=16)
 
 
-class Service(_Section):
+class Service(Section):
     """Where one app listens."""
 
     host: str = "127.0.0.1"
     port: int = Field(ge=0, le=65535)
 
 
-class ApiKey(_Section):
+class ApiKey(Section):
     """Who may call with a key, known by its SHA-256; scopes are those of ``serving.keys``."""
 
     principal: str = Field(pattern=r"^[a-z][a-z0-9_.-]{0,39}$")
@@ -194,7 +73,7 @@ class ApiKey(_Section):
     expires: date | None = None
 
 
-class Services(_Section):
+class Services(Section):
     scoring: Service = Service(port=8101)
     coupons: Service = Service(port=8102)
     console: Service = Service(port=8103)
@@ -207,7 +86,7 @@ class Services(_Section):
     scoring_key: str = ""
 
 
-class Stores(_Section):
+class Stores(Section):
     """Empty means the embedded default below ``home``."""
 
     ledger_url: str = ""

@@ -19,7 +19,7 @@ from serving.api.problems import add_problem_handlers
 from serving.api.sweeper import sweep_for_ever
 from serving.client import ScoringClient
 from serving.keys import KeyRing
-from serving.settings import Advice
+from serving.shop_settings import Advice
 from serving.sides import Sides
 from serving.webhooks.relay import Relay, relay_for_ever
 from serving.webhooks.sender import Sender

@@ -88,7 +88,7 @@ def _on_connect(engine: Engine, *, read_only: bool) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
         # A deferred transaction that reads and then writes fails at once with "locked" when another one wrote.
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        connection.connection.cursor().execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def _postgres(url: str, size: int) -> Engine:

@@ -1,8 +1,8 @@
-"""The line before the only writer of an SQLite ledger: what waits there together is committed together.
+"""The line before the only writer of an SQLite ledger: what waits there together is done in one transaction.
 
 A commit waits for the disk. Commands that wait for each other anyway are given one commit, and each is answered when
-that is done, so that an answer still means that it is kept. What goes wrong for one undoes all of the commit, and then
-each is done alone.
+that is done, so that an answer still means that it is kept. What goes wrong for one undoes all of them, and then each
+is done alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Line(Generic[W, A]):
 
     def _serve(self) -> None:
         """Do what waits by now; another call may have done it already."""
-        called = []
+        called: list[tuple[W, asyncio.Future[A], asyncio.AbstractEventLoop]] = []
         while self._waiting and len(called) < MOST:
             called.append(self._waiting.popleft())
         outcomes = self._done([work for work, _, _ in called])
@@ -60,8 +60,8 @@ class Line(Generic[W, A]):
     def _try(self, work: W) -> A | BaseException:
         try:
             return self._alone(work)
-        except BaseException as error:  # noqa: BLE001 - it belongs to who asked
-            return error
+        except BaseException as error:
+            return error  # it belongs to who asked
 
 
 def _tell(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:

@@ -157,6 +157,9 @@ class Store:
         self._writers = ThreadPoolExecutor(1 if self._sqlite else POSTGRES_WRITERS, thread_name_prefix="ledger-writer")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="ledger-reader")
         self._line = Line(self._writers, lambda work: self.write(*work), self._together)
+        self._looks: Line[Callable[[Connection], Any], Any] = Line(
+            self._writers, self.read, lambda queries: self.read(lambda found: [query(found) for query in queries])
+        )
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
@@ -216,10 +219,9 @@ class Store:
     def _together(self, works: Sequence[tuple[Request, Command]]) -> list[Answer]:
         """All of the commands in one transaction; raises, with nothing done, when any of them does."""
         self._require_home()
-        with self._turn, self._writer.connect() as connection:
-            with connection.begin():
-                answers = [self._among(connection, *work) for work in works]
-                fault("before_commit")
+        with self._turn, self._writer.connect() as connection, connection.begin():
+            answers = [self._among(connection, *work) for work in works]
+            fault("before_commit")
         fault("after_commit")
         self._committed(len(works))
         return answers
@@ -263,8 +265,10 @@ class Store:
         """A short read before a write. On SQLite it stands in the writer's line, where the write has to wait anyway:
         a thread more would only take the interpreter from the one that writes."""
         self._require_home()
-        hands = self._writers if self._sqlite else self._readers
-        return await asyncio.get_running_loop().run_in_executor(hands, self.read, query)
+        if not self._sqlite:
+            return await self.fetch(query)
+        found: T = await self._looks.join(query)
+        return found
 
     async def fetch(self, query: Callable[[Connection], T]) -> T:
         self._require_home()

@@ -210,7 +210,11 @@ async def recorded(ours: Ours) -> list[Step]:
         def end(_c: Any, reading: bool = reading) -> None:
             steps.append(Step(reading))
 
-        hooks += [(engine, "after_cursor_execute", after), (engine, "commit", end)]
+        def begun(_c: Any, reading: bool = reading) -> None:
+            if engines[reading].dialect.name == "sqlite":
+                steps.append(Step(reading, "BEGIN" if reading else "BEGIN IMMEDIATE", ()))
+
+        hooks += [(engine, "after_cursor_execute", after), (engine, "begin", begun), (engine, "commit", end)]
     execute = rows.run
 
     def run(connection: Any, sql: str, values: Any, *, many: bool = False) -> Any:

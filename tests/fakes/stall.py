@@ -18,7 +18,7 @@ from serving.coupons.refusals import Refuse
 from serving.issuer import Issuer
 from serving.keys import KeyRing, Principal, embedded_keys
 from serving.people.profile import Profile
-from serving.settings import Advice
+from serving.shop_settings import Advice
 from serving.sides import Side
 from serving.store.people import put_profile
 from serving.store.unit import Answer, Request

@@ -141,6 +141,23 @@ async def test_two_first_orders_at_once_get_one_cut(till: Till) -> None:
     till.exact()
 
 
+@pytest.mark.requirement("F102")
+async def test_what_a_budget_cannot_pay_is_neither_quoted_nor_a_reason_to_refuse_the_order(till: Till) -> None:
+    till.puts(
+        Campaign("poor", "Poor", 1500), flat("chosen", campaign_id="poor"), first_cut(campaign_id="poor"), flat("rich")
+    )
+    till.knows("u1", registered_at=START)
+    chosen, rich = await till.coupon("u1", "chosen"), await till.coupon("u1", "rich")
+    assert (await till.hold("u1", [chosen], "o1", basket(8000))).body["payable_cents"] == 7200
+    shown = await till.quote("u1", basket(8000))
+    assert ("auto:first", "budget_exhausted") in {(one["coupon_id"], one["code"]) for one in shown["unusable"]}
+    assert (shown["best"]["coupon_ids"], shown["payable_cents"]) == ([rich], 7200)
+    plain = await till.hold("u1", [], "o2", basket(8000))
+    assert (plain.status, plain.body["payable_cents"]) == (201, 8000)
+    assert (await till.hold("u1", ["auto:first"], "o3", basket(8000))).body["code"] == "budget_exhausted"
+    till.exact()
+
+
 async def test_no_budget_for_an_automatic_coupon_is_no_reason_to_refuse_the_order(small_till: Till) -> None:
     till = small_till
     till.puts(Campaign("poor", "Poor", 100_000, 500), first_cut(campaign_id="poor"))

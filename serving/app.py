@@ -33,9 +33,9 @@ from serving.review.flags import standings_of
 from serving.scoring import app as scoring_api
 from serving.scoring.champions import Holder
 from serving.scoring.sources import FeatureReader, ModelSource
-from serving.settings import Service, Settings
+from serving.settings import EMBEDDED_KEY, Service, Settings
 from serving.sides import Sides
-from serving.store.engine import reader_engine
+from serving.store.engine import is_sqlite, reader_engine
 from serving.store.unit import Store
 from serving.webhooks.guard import Guard
 from serving.webhooks.relay import Relay
@@ -138,6 +138,7 @@ def serve(settings: Settings, which: str | None = None, parts: Parts | None = No
     if which is not None and which not in NAMES:
         raise InputError("app", which, f"one of: {', '.join(NAMES)}")
     names = NAMES if which is None else (which,)
+    _require_secrets(settings)
     store = open_store(settings, parts) if {"coupons", "console"} & set(names) else None
     try:
         with asyncio.Runner(loop_factory=_loop) as runner:
@@ -145,6 +146,16 @@ def serve(settings: Settings, which: str | None = None, parts: Parts | None = No
     finally:
         if store is not None:
             store.close()
+
+
+def _require_secrets(settings: Settings) -> None:
+    """What is harmless on one machine is not on a server: a key that is public, webhooks into our own network."""
+    if is_sqlite(settings.ledger_url):
+        return
+    if settings.risk.key == EMBEDDED_KEY:
+        raise InputError("risk.key", "the embedded default", "a secret of this installation (FAIRDEAL_RISK__KEY)")
+    if settings.webhooks.allow_private:
+        raise InputError("webhooks.allow_private", True, "false, where the ledger is not embedded")
 
 
 async def _serve(settings: Settings, names: tuple[str, ...], store: Store | None, parts: Parts | None) -> None:

@@ -36,6 +36,8 @@ def mint(issuer: Issuer, template_id: str, count: int, expires_at: datetime | No
             return Refuse("template_unknown")
         if template.delivery != CODE:
             raise InvalidError("template_id", template_id, "a template whose delivery is code")
+        if expires_at is not None and expires_at <= tx.now:
+            raise InvalidError("expires_at", expires_at.isoformat(), "a moment that is still to come")
         batch_id = tx.ids("bat")
         add_codes(tx, batch_id, template_id, hashes, expires_at)
         return Answer(201, {"batch_id": batch_id, "template_id": template_id, "count": count})

@@ -112,12 +112,16 @@ def _sign_in(issuer: Issuer, asked: Asked, deed: Deed, template_id: str) -> Comm
 
 
 def _invited(tx: Transaction, issuer: Issuer, deed: Deed, asked: Asked) -> Verdict:
-    """Nobody invites himself, under another account neither; and the invited account is nobody's second one (F021)."""
+    """Nobody invites himself, under another account neither; and the invited one is new: no customer of
+    before, and nobody's second account (F021).
+    """
     invitee = deed.invitee or ""
     if same_person(tx.connection, deed.user_id, invitee, asked.hashed):
         return Refuse("reward_self")
-    linked = shopper_of(tx.connection, invitee, {}, tx.now).linked_old
-    return Refuse("newcomer_linked") if issuer.policy.links.refused(linked) else PASS
+    invited = shopper_of(tx.connection, invitee, {}, tx.now)
+    if invited.orders > 1:  # one may be the very order that tells the shop of the invitation
+        return Refuse("newcomer_only")
+    return Refuse("newcomer_linked") if issuer.policy.links.refused(invited.linked_old) else PASS
 
 
 def _answer(given: Given, asked: Asked) -> Answer:

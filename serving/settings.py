@@ -49,11 +49,15 @@ class Policy(Section):
     salt: str = "fairdeal"
 
 
+# Everybody can read it here: it keys hashes on one's own machine only.
+EMBEDDED_KEY = "embedded-default-identifier-key"
+
+
 class Risk(Section):
     """How abuse flags become actions."""
 
     review_capacity_per_day: int = Field(200, ge=1)
-    key: str = Field("embedded-default-identifier-key", min_length=16)
+    key: str = Field(EMBEDDED_KEY, min_length=16)
 
 
 class Service(Section):

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from sqlalchemy import Connection, func, select
 
@@ -67,7 +67,8 @@ class Sandbox:
             self.clock.frozen = await self.side.store.fetch(_time)
             seen = await self._live.fetch(_state)
             if seen != self._seen:
-                command = await self._live.fetch(_copy)
+                zone = self.side.issuer.zone
+                command = await self._live.fetch(lambda connection: _copy(connection, zone))
                 key = self.side.store.ids("sync")
                 await self.side.store.run(Request("sandbox", key, "sync", key), command)
                 self._seen = seen
@@ -128,7 +129,7 @@ def _state(connection: Connection) -> tuple[int, int]:
     return int(changes), int(payers)
 
 
-def _copy(connection: Connection) -> Command:
+def _copy(connection: Connection, zone: tzinfo) -> Command:
     """Read the live catalogue; the command writes it into the sandbox."""
     payers = [
         Campaign(row.campaign_id, row.name, row.budget_cents, row.liability_cents)
@@ -142,7 +143,7 @@ def _copy(connection: Connection) -> Command:
         for payer in payers:
             if shelf.find_campaign(tx.connection, payer.campaign_id) is None:
                 shelf.add_campaign(tx, payer)
-        refused = [verdict for template in staged if isinstance(verdict := _put(tx, template), Refuse)]
+        refused = [verdict for template in staged if isinstance(verdict := _put(tx, template, zone), Refuse)]
         return refused[0] if refused else Answer(200, {"templates": len(staged)})
 
     return command
@@ -158,14 +159,15 @@ def _whole_shelf(connection: Connection) -> Iterator[Template]:
         after = part.rows[-1].template.template_id
 
 
-def _put(tx: Transaction, template: Template) -> Verdict | Template:
+def _put(tx: Transaction, template: Template, zone: tzinfo) -> Verdict | Template:
     """Add a template to the sandbox, or bring its version and access there up to date."""
     access = "open" if template.access == "closed" else template.access
     known = shelf.find_template(tx.connection, template.template_id)
     if known is None:
         return shelf.add_template(tx, template.opened(access))
     if _spec(known) != _spec(template):
-        written = shelf.edit_template(tx, template, known.version)
+        version = known.version
+        written = tx.attempt(lambda: shelf.edit_template(tx, template, version, zone))
         # A quantity below what was tried out here stays as it was until the sandbox has less to lose.
         if isinstance(written, Refuse) and written.code != "limits_changed":
             return written

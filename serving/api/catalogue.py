@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
-from serving.api.access import allowed
+from serving.api.access import allowed, side_of
 from serving.api.advice_bodies import CreateBody, EditBody, FactsBody
 from serving.api.answers import templates as answers
 from serving.api.paging import Cursor, Id, Limit, found, listing, paged, store_of
@@ -84,6 +84,7 @@ async def create_template(
     warnings, checks = _advice(request, template, body.shop_facts)
 
     def command(tx: Transaction) -> Answer | Refuse:
+        shelf.check_parts(tx.connection, template)
         verdict = shelf.add_template(tx, template)
         shown = {**template_view(template, 0), "warnings": warnings, "checklist": checks}
         return verdict if isinstance(verdict, Refuse) else Answer(201, shown)
@@ -137,11 +138,12 @@ async def edit_template(
         raise ProblemError("invalid_request", [{"field": "access", "expected": "POST /v1/templates/{id}/access"}])
     if body.template_id not in (None, template_id):
         raise ProblemError("invalid_request", [{"field": "template_id", "expected": "the id of the path, or none"}])
-    template = body.model_copy(update={"template_id": template_id}).value()
+    template, zone = body.model_copy(update={"template_id": template_id}).value(), side_of(request).issuer.zone
     warnings, checks = _advice(request, template, body.shop_facts)
 
     def command(tx: Transaction) -> Answer | Refuse:
-        written = shelf.edit_template(tx, template, body.version)
+        shelf.check_parts(tx.connection, template)
+        written = shelf.edit_template(tx, template, body.version, zone)
         if isinstance(written, Refuse):
             return written
         entry = shelf.find_on_shelf(tx.connection, template_id)

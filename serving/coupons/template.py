@@ -159,8 +159,8 @@ class Template:
     version: int = 1
 
     def __post_init__(self) -> None:
-        if len(self.name) > MOST_NAMES or not self.name.strip():
-            raise InvalidError("name", self.name[:60], "1 to 50 characters")
+        if len(self.name) > MOST_NAMES or not any(mark.isprintable() and not mark.isspace() for mark in self.name):
+            raise InvalidError("name", self.name[:60], "1 to 50 characters that can be seen")
         if not self.template_id or self.template_id == NONE:
             raise InvalidError("template_id", self.template_id, "an id, other than that of the control offer")
         _check_word("access", self.access, ACCESS)

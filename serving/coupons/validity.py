@@ -31,7 +31,8 @@ class FixedDates:
         if self.first > self.last:
             raise InvalidError("first", self.first.isoformat(), f"a day not after last ({self.last.isoformat()})")
         if not 2000 <= self.first.year <= self.last.year <= 2999:
-            raise InvalidError("last", self.last.isoformat(), "days of the years 2000 to 2999")
+            field, day = ("first", self.first) if self.first.year < 2000 else ("last", self.last)
+            raise InvalidError(field, day.isoformat(), "a day of the years 2000 to 2999")
 
     @property
     def length_days(self) -> int:

@@ -54,7 +54,7 @@ class ClaimCounters:
         reward_days,
         sign_ins,
     )
-    kinds = (Claimed.TAG, OPENED, NOTICED, WANTED, MADE, USED, GUESSED, GIVEN, SEEN)
+    kinds = ("template.edited", Claimed.TAG, OPENED, NOTICED, WANTED, MADE, USED, GUESSED, GIVEN, SEEN)
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
@@ -64,6 +64,8 @@ class ClaimCounters:
     def take(self, rows: dict[str, Rows], row: EventRow) -> None:
         data = row.data
         match row.kind:
+            case "template.edited":
+                _recounted(rows, data)
             case Claimed.TAG:
                 self._count(rows, data, row.at, data["face_cents"] * data.get("uses", 1))
             case "bundle.opened":
@@ -115,6 +117,15 @@ class ClaimCounters:
         if key not in self._templates:
             self._templates[key] = template_from_data(json.loads(rows["template_versions"][key]["spec"]))
         return self._templates[key]
+
+
+def _recounted(rows: dict[str, Rows], data: Mapping[str, Any]) -> None:
+    """What an edit counted anew; edits from before there was such a thing counted nothing."""
+    counted, of = data.get("counted", {}), data["spec"]["template_id"]
+    if "promised_cents" in counted:
+        rows["claim_pools"][of,] = {"template_id": of, "promised_cents": counted["promised_cents"]}
+    for period, claimed in counted.get("periods", {}).items():
+        rows["claim_quotas"][of, period] = {"template_id": of, "period": period, "claimed": claimed}
 
 
 def _codes(rows: dict[str, Rows], row: EventRow) -> None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import tzinfo
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, true, update
 
 from serving.coupons.catalogue import template_to_data
-from serving.coupons.kinds import GiftPack, Kind, LuckyDraw
+from serving.coupons.kinds import GiftPack, Kind, LuckyDraw, prices
+from serving.coupons.money import InvalidError
 from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.coupons.template import Campaign, Template
 from serving.store.cursor import Cursor, Slice
+from serving.store.recount import Recount
 from serving.store.rows import Prepared, insert_new
 from serving.store.schema import campaigns, template_versions, templates
 from serving.store.schema_shelf import template_facets
@@ -30,6 +33,7 @@ __all__ = [
     "add_campaign",
     "add_template",
     "automatic_for",
+    "check_parts",
     "claimable_at",
     "edit_template",
     "find_campaign",
@@ -84,16 +88,18 @@ def add_template(tx: Transaction, template: Template) -> Verdict:
     return PASS
 
 
-def edit_template(tx: Transaction, template: Template, expected_version: int) -> Template | Refuse:
+def edit_template(tx: Transaction, template: Template, expected_version: int, zone: tzinfo) -> Template | Refuse:
     """Write the version after ``expected_version``; issued coupons keep theirs, and access stays as it is.
 
     Refused as ``version_stale`` when somebody else has edited the template meanwhile, and as ``limits_changed`` when
-    the new quantity is less than what was issued. Returns the version written.
+    the new quantity is less than what was issued. Quotas and pools count what was claimed under earlier versions.
+    Returns the version written.
     """
     linked = _linked(tx.connection, template)
     if isinstance(linked, Refuse):
         return linked
-    quantity = template.limits.quantity
+    quantity, recount = template.limits.quantity, Recount(tx, template, zone)
+    recount.lock()
     statement = (
         update(templates)
         .where(
@@ -110,7 +116,8 @@ def edit_template(tx: Transaction, template: Template, expected_version: int) ->
     written = replace(template, version=expected_version + 1, access=row.access)
     write_version(tx.connection, written)
     index(tx.connection, written)
-    tx.append(f"template:{template.template_id}", row.n, "template.edited", {"spec": template_to_data(written)})
+    data = {"spec": template_to_data(written), "counted": recount.count()}
+    tx.append(f"template:{template.template_id}", row.n, "template.edited", data)
     return written
 
 
@@ -195,6 +202,18 @@ def list_versions(connection: Connection, template_id: str, below: int | None, l
 
 def list_campaigns(connection: Connection, cursor: Cursor) -> Slice[Row[Any]]:
     return cursor.fetch(connection, select(campaigns), campaigns.c.campaign_id)
+
+
+def check_parts(connection: Connection, template: Template) -> None:
+    """Refuse a pack or a draw of what can never come out of one: another pack, coupons by code or by themselves.
+
+    Raises ``InvalidError`` that names the field and the part. That all parts are there is asked by ``add_template``.
+    """
+    field = "templates" if isinstance(template.kind, GiftPack) else "prizes.template_id"
+    for name in _named(template.kind):
+        part = find_template(connection, name)
+        if part is not None and (not prices(part.kind) or part.delivery in ("code", "automatic")):
+            raise InvalidError(field, name, f"coupons to claim or push; {name} is {part.delivery} {part.kind.TAG}")
 
 
 def _linked(connection: Connection, template: Template) -> Verdict:

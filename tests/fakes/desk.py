@@ -57,7 +57,7 @@ class Desk(Shop):
 
     def edit(self, template: Template, **values: Any) -> Template:
         edited = replace(template, **values)
-        self._put(lambda tx: edit_template(tx, edited, template.version))
+        self._put(lambda tx: edit_template(tx, edited, template.version, ZONE))
         return replace(edited, version=template.version + 1)
 
     def access(self, template_id: str, access: str) -> None:

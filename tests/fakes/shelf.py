@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 
 from serving.coupons.kinds import NoThreshold
@@ -58,7 +59,7 @@ class Hand:
         return self.does(change)
 
     def edits(self, template: Template, expected_version: int) -> str:
-        return self.does(lambda tx: shelf.edit_template(tx, template, expected_version))
+        return self.does(lambda tx: shelf.edit_template(tx, template, expected_version, UTC))
 
     def opens(self, template_id: str, access: str) -> str:
         return self.does(lambda tx: shelf.set_access(tx, template_id, access, "test"))

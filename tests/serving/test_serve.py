@@ -150,3 +150,12 @@ def test_the_openapi_document_describes_every_route(tmp_path: Path) -> None:
     for path, item in app.openapi()["paths"].items():
         for operation in item.values():
             assert operation.get("description"), path
+
+
+def test_a_server_with_public_secrets_or_open_webhooks_does_not_start(tmp_path: Path) -> None:
+    stores = {"ledger_url": "postgresql+psycopg://nobody@localhost/none"}
+    with pytest.raises(InputError, match="FAIRDEAL_RISK__KEY"):
+        serve(Settings(home=tmp_path, stores=stores))
+    secret = {"key": "a-secret-of-this-installation"}
+    with pytest.raises(InputError, match="allow_private"):
+        serve(Settings(home=tmp_path, stores=stores, risk=secret, webhooks={"allow_private": True}))

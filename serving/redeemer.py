@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -57,7 +57,7 @@ class Redeemer:
 
         def ask(connection: Connection) -> Quote:
             wallet = [Candidate(*pair) for pair in repository.usable_wallet(connection, who.user_id)]
-            wallet, late = self._first_orders(connection, who.user_id, wallet)
+            wallet, late = self._first_orders(connection, who.user_id, wallet, now)
             wallet += automatic.candidates(connection, who.user_id, hashed, cart, now, self.rates.zone)
             found = quote(wallet, who.user_id, cart, now, self.rates)
             left = left_cents(connection, wallet)
@@ -189,7 +189,7 @@ class Redeemer:
             Candidate(coupon, find_version(tx.connection, coupon.template_id, coupon.template_version))
             for coupon in (coupons[coupon_id] for coupon_id in own)
         ]
-        if self._first_orders(tx.connection, user_id, chosen)[1]:
+        if self._first_orders(tx.connection, user_id, chosen, tx.now)[1]:
             return Refuse("first_order_only")
         given = self._give(tx, asked, [i for i in coupon_ids if automatic.is_automatic(i)], cart, chosen)
         if isinstance(given, Refuse):
@@ -273,11 +273,20 @@ class Redeemer:
 
     @staticmethod
     def _first_orders(
-        connection: Connection, user_id: str, wallet: Sequence[Candidate]
+        connection: Connection, user_id: str, wallet: Sequence[Candidate], now: datetime
     ) -> tuple[list[Candidate], list[tuple[Candidate, Refuse]]]:
-        """A coupon for the first order is none once an order was paid, whenever it was claimed (F013)."""
+        """A coupon for the first order is none once an order was paid, whenever it was claimed (F013).
+
+        Nor while another order waits for its payment with such a coupon: only one order is the first.
+        """
         first = [candidate for candidate in wallet if candidate.template.audience.first_order]
-        if not first or not order_store.paid_orders(connection, user_id):
+        if not first:
+            return list(wallet), []
+        placed = (
+            applied for order in order_store.open_orders(connection, user_id, now) for applied in order.receipt.coupons
+        )
+        versions = (find_version(connection, one.template_id, one.template_version) for one in placed)
+        if not order_store.paid_orders(connection, user_id) and not any(of.audience.first_order for of in versions):
             return list(wallet), []
         rest = [candidate for candidate in wallet if not candidate.template.audience.first_order]
         return rest, [(candidate, Refuse("first_order_only")) for candidate in first]

@@ -134,11 +134,13 @@ def _expected(item: Any) -> str:
     """What should have been there; the one message that repeats what was sent is said differently."""
     if item["type"] == "union_tag_invalid":
         return f"kind is one of: {item['ctx']['expected_tags']}"
-    return str(item["msg"])
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def _where(item: Any) -> str:
     """The path of a field without anything that the sender chose (names of extra fields, keys of mappings)."""
     path = [part for part in item["loc"] if part not in ("body", "query", "path", "header")]
     shown = [str(part) if isinstance(part, int) or _FIELD.fullmatch(str(part)) else "…" for part in path]
+    if not shown:
+        return "(body)"  # a rule about several fields, which it names itself
     return ".".join([*shown[:-1], "(extra field)"] if item["type"] == "extra_forbidden" else shown)

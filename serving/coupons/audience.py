@@ -12,7 +12,8 @@ class Shopper:
 
     ``orders`` counts paid orders: the shop's figure and what this ledger has redeemed, whichever is larger.
     ``linked_old`` names the kinds of link (phone, identity, device, address) over which an older account is the same
-    person: one that has ordered or has taken a newcomer coupon (F208).
+    person: one that has ordered or has taken a newcomer coupon (F208). ``identity_taken``: the identity was another
+    account's first (F066).
     """
 
     user_id: str
@@ -25,6 +26,7 @@ class Shopper:
     phone_verified: bool = False
     identity_verified: bool = False
     linked_old: frozenset[str] = frozenset()
+    identity_taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ what it was; a name that nobody knows is an error, because the rule it stood for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import time
 from typing import Any, TypeVar
 
@@ -52,11 +52,15 @@ def template_to_data(template: Template) -> dict[str, Any]:
         "regular_only": template.scope.regular_only,
         "terminals": list(template.terminals),
         "windows": [_window_to_data(window) for window in template.windows],
-        "audience": _lists(asdict(template.audience)),
-        "bearers": asdict(template.bearers),
-        "card": _lists(asdict(template.card)),
+        "audience": _lists(_plain(template.audience)),
+        "bearers": _plain(template.bearers),
+        "card": _lists(_plain(template.card)),
         **limits_to_data(template.limits),
     }
+
+
+def _plain(value: Audience | Bearers | Card | Window) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def template_from_data(data: Mapping[str, Any], access: str = "closed") -> Template:
@@ -98,7 +102,7 @@ def _limits_from_data(data: Mapping[str, Any]) -> Limits:
 
 
 def _window_to_data(window: Window) -> dict[str, Any]:
-    return {**_lists(asdict(window)), "start": _clock(window.start), "end": _clock(window.end)}
+    return {**_lists(_plain(window)), "start": _clock(window.start), "end": _clock(window.end)}
 
 
 def _window_from_data(data: Mapping[str, Any]) -> Window:

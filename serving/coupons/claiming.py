@@ -185,6 +185,8 @@ class Verified:
             return Refuse("phone_unverified")
         if audience.identity_verified and not shopper.identity_verified:
             return Refuse("identity_unverified")
+        if audience.identity_verified and shopper.identity_taken:
+            return Refuse("identity_taken")
         return PASS
 
 

@@ -8,7 +8,7 @@ it stopped: so the shares of each component sum up, and no unit is ever taken be
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from serving.coupons.money import InvalidError
@@ -137,7 +137,17 @@ def _dealt(cents: int, quantity: int, unit: int) -> int:
 
 
 def receipt_to_data(receipt: Receipt) -> dict[str, Any]:
-    return asdict(receipt)
+    """The same as ``dataclasses.asdict``, which copies every number and takes ten times as long."""
+    return {
+        "lines": tuple(_data(line) for line in receipt.lines),
+        "coupons": tuple(_data(coupon) for coupon in receipt.coupons),
+        "freight_cents": receipt.freight_cents,
+        "points": receipt.points,
+    }
+
+
+def _data(value: ReceiptLine | Applied) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def receipt_from_data(data: Mapping[str, Any]) -> Receipt:

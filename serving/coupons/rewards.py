@@ -1,7 +1,8 @@
 """What users are rewarded for, and what makes two deeds the same one: pure rules.
 
 A review is rewarded once whoever reports it; sharing once per user and rule of the shop, a game once per user and
-reference (the game, or a round of it where rounds are rewarded); an invitation once per invited user and per reference; a sign-in at the end of every full run of consecutive shop-local days.
+reference (the game, or a round of it where rounds are rewarded); an invitation once per invited user and per
+reference; a sign-in at the end of every full run of consecutive shop-local days.
 """
 
 from __future__ import annotations

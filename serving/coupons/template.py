@@ -40,6 +40,12 @@ def _check_word(field: str, word: str, words: tuple[str, ...]) -> None:
         raise InvalidError(field, word, f"one of: {', '.join(words)}")
 
 
+def _check_name(name: str) -> None:
+    """Refuse a name of blanks and marks that nobody can see."""
+    if len(name) > MOST_NAMES or not any(mark.isprintable() and not mark.isspace() for mark in name):
+        raise InvalidError("name", name[:60], "1 to 50 characters that can be seen")
+
+
 def _check_names(field: str, names: tuple[str, ...], known: tuple[str, ...] | None = None) -> None:
     check_int(field, len(names), 0, MOST_NAMES)
     for name in names:
@@ -159,8 +165,7 @@ class Template:
     version: int = 1
 
     def __post_init__(self) -> None:
-        if len(self.name) > MOST_NAMES or not any(mark.isprintable() and not mark.isspace() for mark in self.name):
-            raise InvalidError("name", self.name[:60], "1 to 50 characters that can be seen")
+        _check_name(self.name)
         if not self.template_id or self.template_id == NONE:
             raise InvalidError("template_id", self.template_id, "an id, other than that of the control offer")
         _check_word("access", self.access, ACCESS)
@@ -223,8 +228,7 @@ class Campaign:
     liability_cents: int | None = None
 
     def __post_init__(self) -> None:
-        if len(self.name) > MOST_NAMES or not self.name.strip():
-            raise InvalidError("name", self.name[:60], "1 to 50 characters")
+        _check_name(self.name)
         check_cents("budget_cents", self.budget_cents)
         if self.liability_cents is not None:
             check_cents("liability_cents", self.liability_cents)

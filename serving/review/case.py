@@ -71,10 +71,15 @@ class Case:
     def users(self) -> tuple[str, ...]:
         return tuple(flag.user_id for flag in self.flags)
 
-    def standing(self, flag: Flag) -> str:
-        """What holds for the user of a flag now."""
+    def standing(self, flag: Flag) -> str | None:
+        """What holds for the user of a flag now; None while a case only asks a person to look.
+
+        An "allow" that a person has decided clears the user; an "allow" that nobody has decided says nothing.
+        """
         if self.state == DECIDED:
             return "allow" if self.verdict == "legitimate" else str(self.action)
+        if flag.action == "allow":
+            return None
         return ACTIONS[min(ACTIONS.index(flag.action), _MACHINE_LIMIT)]
 
 

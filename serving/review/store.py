@@ -161,10 +161,11 @@ def flag_rows(case: Case, flagged_at: datetime) -> list[dict[str, Any]]:
             "case_id": case.case_id,
             "score": flag.score,
             "action": flag.action,
-            "standing": case.standing(flag),
+            "standing": standing,
             "flagged_at": flagged_at,
         }
         for flag in case.flags
+        if (standing := case.standing(flag)) is not None
     ]
 
 
@@ -190,7 +191,7 @@ def _open(tx: Transaction, subject: str, found: tuple[Flag, ...], source: str) -
     case = apply(None, OPENED, data)
     if not insert_new(tx.connection, cases, {"case_id": case_id, **case_row(case)}):
         raise StaleError(subject)  # another process opened one at this moment
-    tx.connection.execute(insert(flags), flag_rows(case, tx.now))
+    _write_flags(tx, case)
     tx.append(f"case:{case_id}", 1, OPENED, data)
     return "opened"
 
@@ -205,6 +206,12 @@ def _write(tx: Transaction, before: Case, kind: str, data: dict[str, Any]) -> Ca
     if written.rowcount != 1:
         raise StaleError(after.case_id)
     tx.connection.execute(delete(flags).where(flags.c.case_id == after.case_id))
-    tx.connection.execute(insert(flags), flag_rows(after, tx.now))
+    _write_flags(tx, after)
     tx.append(f"case:{after.case_id}", after.n, kind, data)
     return after
+
+
+def _write_flags(tx: Transaction, case: Case) -> None:
+    rows = flag_rows(case, tx.now)
+    if rows:
+        tx.connection.execute(insert(flags), rows)

@@ -49,6 +49,11 @@ _PAID = Prepared(
     .select_from(orders)
     .where(orders.c.user_id == bindparam("of_user"), orders.c.state == REDEEMED)
 )
+_OPEN = Prepared(
+    select(orders).where(
+        orders.c.user_id == bindparam("of_user"), orders.c.state == OPEN, orders.c.deadline > bindparam("now")
+    )
+)
 _SHARE = Prepared(
     update(order_coupons)
     .where(order_coupons.c.hold_id == bindparam("of_hold"), order_coupons.c.coupon_id == bindparam("of_coupon"))
@@ -85,6 +90,11 @@ def latest(connection: Connection, order_id: str) -> Order | None:
 def paid_orders(connection: Connection, user_id: str) -> int:
     """Orders of a user that were redeemed here and not undone."""
     return int(_PAID.one(connection, {"of_user": user_id}).paid)
+
+
+def open_orders(connection: Connection, user_id: str, now: datetime) -> list[Order]:
+    """Orders of a user that wait for their payment."""
+    return [order for row in _OPEN.all(connection, {"of_user": user_id, "now": now}) if (order := _read(row))]
 
 
 def due(connection: Connection, now: datetime, limit: int) -> Sequence[str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select, union, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, union, update
 
 from serving.coupons.audience import Shopper
 from serving.coupons.order import REDEEMED
@@ -75,6 +75,23 @@ _PAID = Prepared(
 )
 
 
+_EARLIER, _MINE = user_links.alias(), user_links.alias()
+# One identity is one account (F066): that of the user of whom the shop said it first.
+_TAKEN = Prepared(
+    select(_EARLIER.c.user_id)
+    .join(_MINE, and_(_MINE.c.kind == _EARLIER.c.kind, _MINE.c.value == _EARLIER.c.value))
+    .where(
+        _MINE.c.user_id == bindparam("of_user"),
+        _MINE.c.kind == "identity",
+        or_(
+            _EARLIER.c.first_seen < _MINE.c.first_seen,
+            and_(_EARLIER.c.first_seen == _MINE.c.first_seen, _EARLIER.c.user_id < _MINE.c.user_id),
+        ),
+    )
+    .limit(1)
+)
+
+
 def shopper_of(connection: Connection, user_id: str, hashed: Mapping[str, str | None], now: datetime) -> Shopper:
     """What is known of a user at ``now``; ``hashed`` are the keyed hashes (device, ip, address) of this request."""
     row = _OF_USER.one(connection, {"of_user": user_id})
@@ -93,6 +110,7 @@ def shopper_of(connection: Connection, user_id: str, hashed: Mapping[str, str | 
         row.phone_verified,
         row.identity_verified,
         linked,
+        bool(row.identity_verified) and _TAKEN.one(connection, {"of_user": user_id}) is not None,
     )
 
 

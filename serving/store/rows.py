@@ -14,7 +14,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, Integer, Table, bindparam, text
+from sqlalchemy import Connection, Dialect, Executable, Float, Integer, Table, bindparam, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -187,6 +187,8 @@ def _compiled(statement: Executable, dialect: Dialect) -> _Text:
     columns = compiled._result_columns  # of SELECT and RETURNING alike
     after = []
     for place, column in enumerate(columns):
+        if isinstance(column.type, Float):  # SQLAlchemy asks for the driver's type of it; both drivers give floats
+            continue
         process = column.type.dialect_impl(dialect).result_processor(dialect, None)
         if process is not None:
             after.append((place, process))

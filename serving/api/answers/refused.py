@@ -21,6 +21,7 @@ CLAIM = (
     "device_required",
     "first_order_only",
     "identity_unverified",
+    "identity_taken",
     "ip_limit",
     "ip_required",
     "liability_exhausted",

@@ -61,6 +61,11 @@ async def test_extra_fields_are_refused(
     assert MARK not in answer.text
 
 
+async def test_a_rule_about_several_fields_is_said_of_the_body(small_shop: Any) -> None:
+    answer = await small_shop.post("checkout", "/v1/refunds", {"user_id": "u1", "redemption_id": "red_1"})
+    assert answer.json()["errors"] == [{"field": "(body)", "expected": "lines, or freight, or both"}]
+
+
 async def test_what_was_sent_is_not_echoed(small_shop: Any) -> None:
     bodies: list[tuple[str, str, Any]] = [
         ("issuance", "/v1/claims", {"user_id": [MARK], "template_id": MARK, "device_id": {"a": MARK}, "ip": 5}),

@@ -24,6 +24,13 @@ async def test_a_code_gives_its_coupon_once(desk: Any) -> None:
     desk.verify()
 
 
+async def test_codes_that_have_run_out_already_are_not_made(small_desk: Any) -> None:
+    small_desk.template("gift", delivery="code")
+    body = {"count": 1, "expires_at": f"{small_desk.clock.now.isoformat()}Z"}
+    answer = await small_desk.post("operator", "/v1/templates/gift/codes", body)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "expires_at")
+
+
 async def test_codes_are_shown_once_and_stored_nowhere(small_desk: Any) -> None:
     small_desk.template("gift", delivery="code")
     body = {"count": 50}

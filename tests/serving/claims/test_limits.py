@@ -11,6 +11,7 @@ import pytest
 from fakes.desk import Desk, tally, told
 
 from serving.coupons.kinds import RandomAmount
+from serving.coupons.template import Limits
 from serving.coupons.windows import Slot
 
 TEN = (Slot(time(10), time(10, 30), 4), Slot(time(20), time(20, 30), 3))
@@ -226,6 +227,51 @@ async def test_a_limit_that_an_edit_brings_counts_what_was_claimed_before(desk: 
     assert told(await desk.claim("u1")) == "won"
     desk.edit(template, limits=type(template.limits)(per_user=5))
     assert told(await desk.claim("u1")) == "user_limit_total"
+    desk.verify()
+
+
+@pytest.mark.requirement("F059")
+@pytest.mark.requirement("F060")
+async def test_a_quota_that_an_edit_brings_counts_what_was_claimed_in_its_time(desk: Any) -> None:
+    desk.at("2026-05-01", "23:59")
+    day, slot = (desk.template(name) for name in ("day", "slot"))
+    for name in ("day", "slot"):
+        assert await together(desk.claim(f"u{n}", name) for n in range(2)) == {"won": 2}
+    desk.at("2026-05-02", "09:59")
+    for name in ("day", "slot"):
+        assert await together(desk.claim(f"v{n}", name) for n in range(3)) == {"won": 3}
+    desk.at("2026-05-02", "10:10")
+    assert await together(desk.claim(f"w{n}", "slot") for n in range(2)) == {"won": 2}
+    desk.edit(day, limits=Limits(day_quota=4))
+    slots = (Slot(time(10), time(11), 3),)
+    slot = desk.edit(slot, limits=Limits(slots=slots))
+    assert await together(desk.claim(f"x{n}", "day") for n in range(5)) == {"won": 1, "day_quota_exhausted": 4}
+    assert await together(desk.claim(f"x{n}", "slot") for n in range(5)) == {"won": 1, "slot_exhausted": 4}
+    desk.edit(slot, limits=Limits(slots=slots, carry=True))  # 3 + 3 of this day by now
+    assert told(await desk.claim("y", "slot")) == "slot_exhausted"
+    desk.at("2026-05-03", "10:10")
+    assert await together(desk.claim(f"z{n}", "day") for n in range(5)) == {"won": 4, "day_quota_exhausted": 1}
+    desk.verify()
+
+
+@pytest.mark.requirement("F017")
+async def test_a_pool_counts_every_draw_of_every_version(desk: Any) -> None:
+    template = desk.template(kind=RandomAmount(100, 100), pool_cents=500)
+    assert await together(desk.claim(f"u{n}") for n in range(3)) == {"won": 3}
+    template = desk.edit(template, pool_cents=None)
+    assert await together(desk.claim(f"v{n}") for n in range(4)) == {"won": 4}
+    desk.edit(template, pool_cents=900)
+    assert await together(desk.claim(f"w{n}") for n in range(4)) == {"won": 2, "pool_exhausted": 2}
+    desk.verify()
+
+
+async def test_claims_while_a_quota_is_edited_in_never_pass_it(desk: Any) -> None:
+    template = desk.template(kind=RandomAmount(100, 100), pool_cents=10_000, day_quota=50)
+    claims = [asyncio.create_task(desk.claim(f"u{n}")) for n in range(60)]
+    await asyncio.sleep(0.05)
+    await asyncio.to_thread(desk.edit, template, limits=Limits(day_quota=40), pool_cents=4000)
+    found = tally(await asyncio.gather(*claims))
+    assert found["won"] in (40, 50)
     desk.verify()
 
 

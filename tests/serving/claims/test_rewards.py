@@ -148,9 +148,21 @@ async def test_a_game_gives_a_coupon_whose_source_is_recorded(small_desk: Any) -
     (won,) = (await desk.reward("game", "u1", ref="play_1")).json()["coupons"]
     assert won["source"] == "game_reward"
     assert told(await desk.reward("game", "u1", ref="play_1")) == "reward_repeated"
-    assert [event["source"] for event in desk.events("coupon.claimed")] == ["game", "social", "game_reward"]
+    assert told(await desk.reward("game", "u2", ref="play_1")) == "won"
+    given = [event["source"] for event in desk.events("coupon.claimed")]
+    assert given == ["game", "social", "game_reward", "game_reward"]
     assert (await desk.claim("u1", source="push")).status_code == 422
     desk.verify()
+
+
+@pytest.mark.requirement("F021")
+async def test_a_customer_of_before_is_nobody_whom_one_could_invite(small_desk: Any) -> None:
+    small_desk.template()
+    small_desk.user("regular", orders=2)
+    small_desk.user("fresh", orders=1)  # the order that the invitation led to
+    assert told(await small_desk.reward("invite", "u1", ref="a", invitee="regular")) == "newcomer_only"
+    assert told(await small_desk.reward("invite", "u1", ref="b", invitee="fresh")) == "won"
+    assert len(small_desk.wallet("u1")) == 1
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,10 @@ def test_phone_and_identity_are_asked_for_where_the_template_wants_them() -> Non
     assert said(replace(KNOWN, phone_verified=True), **asks(phone_verified=True)) == "won"
     both = asks(phone_verified=True, identity_verified=True)
     assert said(replace(KNOWN, phone_verified=True), **both) == "identity_unverified"
-    assert said(replace(KNOWN, phone_verified=True, identity_verified=True), **both) == "won"
+    verified = replace(KNOWN, phone_verified=True, identity_verified=True)
+    assert said(verified, **both) == "won"
+    assert said(replace(verified, identity_taken=True), **both) == "identity_taken"
+    assert said(replace(verified, identity_taken=True), **asks(phone_verified=True)) == "won"
 
 
 @pytest.mark.requirement("F208")

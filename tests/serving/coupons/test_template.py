@@ -216,7 +216,7 @@ def test_a_kind_offers_its_classes_and_no_others() -> None:
 def test_a_name_has_one_to_fifty_characters() -> None:
     for name in ("x", "券" * 50, "🎁" * 50):
         assert template(CASH, name=name).name == name
-    for name in ("", "   ", "x" * 51, "券" * 51):
+    for name in ("", "   ", "\u200b", "x" * 51, "券" * 51):
         assert refused(name=name) == "name"
         with pytest.raises(InvalidError, match="name"):
             Campaign("c", name, 1)

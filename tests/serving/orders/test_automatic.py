@@ -132,6 +132,21 @@ async def test_a_coupon_that_has_to_be_claimed_does_not_come_by_itself(small_til
     assert (await till.hold("u1", [], "o1")).body["coupon_ids"] == []
 
 
+@pytest.mark.requirement("F013")
+async def test_of_two_orders_that_wait_for_their_payment_only_one_is_the_first(till: Till) -> None:
+    till.puts(first_cut(delivery="claim"), flat("second", audience=FIRST))
+    till.knows("u1", registered_at=START)
+    one, other = await till.coupon("u1", "first"), await till.coupon("u1", "second")
+    held = await till.hold("u1", [one], "o1", basket(8000))
+    assert held.status == 201
+    assert (await till.hold("u1", [other], "o2", basket(8000))).body["code"] == "first_order_only"
+    shown = await till.quote("u1", basket(8000))
+    assert (other, "first_order_only") in {(why["coupon_id"], why["code"]) for why in shown["unusable"]}
+    await till.undo("u1", "order_cancelled", hold_id=held.body["hold_id"])
+    assert (await till.hold("u1", [other], "o2", basket(8000))).status == 201
+    till.exact()
+
+
 async def test_two_first_orders_at_once_get_one_cut(till: Till) -> None:
     till.puts(first_cut())
     till.knows("u1", registered_at=START)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from fakes.shop import cart
 
+from serving.review.flags import standings_of
 from serving.review.report import open_cases
+from serving.store.verify import verify_ledger
 
 
 async def reasons(shop: Any) -> list[str]:
@@ -62,3 +64,14 @@ async def test_more_than_fifty_claims_a_minute_from_one_network_are_stopped(smal
     assert (await small_shop.claim("late", ip="203.0.113.8")).status_code == 201
     small_shop.clock.forward(minutes=1, seconds=1)
     assert (await small_shop.claim("late", ip="203.0.113.7")).status_code == 201
+
+
+async def test_a_case_that_only_asks_to_look_clears_nobody(small_shop: Any) -> None:
+    """Scoring takes an "allow" on file for a person's word: a mere notice must not be one."""
+    await small_shop.template()
+    for n in range(4):
+        assert (await small_shop.claim(f"u{n}", device_id="d1")).status_code == 201
+    assert await reasons(small_shop) == ["device_accounts", "device_accounts"]
+    standings = await small_shop.store.fetch(lambda connection: standings_of(connection, ["u2", "u3"]))
+    assert standings == {}
+    assert verify_ledger(small_shop.settings.ledger_url).exact

@@ -98,3 +98,16 @@ async def test_the_longest_ids_fit_everywhere(shop: Any) -> None:
     await profile(shop, user)
     assert code(await shop.claim(user, template)) == "won"
     assert verify_ledger(shop.settings.ledger_url).exact
+
+
+@pytest.mark.requirement("F066")
+async def test_one_identity_is_one_account(shop: Any) -> None:
+    """That of the account of which it was said first, whichever registered or claimed before."""
+    await shop.template("real", audience={"identity_verified": True})
+    said = {"identity": "11010119900307123x", "identity_verified": True}
+    for user in ("second", "first", "third"):  # an id that sorts before is no older for that
+        await profile(shop, user, **said)
+        shop.clock.forward(seconds=1)
+    await profile(shop, "other", identity="11010119900307124X", identity_verified=True)
+    found = [code(await shop.claim(user, "real")) for user in ("first", "second", "third", "other")]
+    assert found == ["identity_taken", "won", "identity_taken", "won"]

@@ -191,3 +191,22 @@ async def test_the_five_golden_rules_are_checked_on_save(small_stall: Stall) -> 
     assert rules["deadline"]["holds"] is False
     assert rules["deadline"]["warnings"] != []
     assert rules["quantity"]["holds"] is True
+
+
+@pytest.mark.requirement("F012")
+async def test_a_pack_names_coupons_that_can_come_out_of_one(small_stall: Stall) -> None:
+    async def add(template_id: str, **values: Any) -> Any:
+        body = {**TEMPLATE, "template_id": template_id, **values}
+        return await small_stall.send("POST", "operator", "/v1/templates", body)
+
+    for name, delivery in (("one", "claim"), ("two", "push"), ("coded", "code"), ("itself", "automatic")):
+        assert (await add(name, delivery=delivery)).status_code == 201
+    both = {"kind": "gift_pack", "templates": ["one", "two"]}
+    assert (await add("pack", deduction=both)).status_code == 201
+    for part in ("pack", "coded", "itself"):
+        wrong = {"kind": "gift_pack", "templates": ["one", part]}
+        answers = await add("wrong", deduction=wrong), await edit(small_stall, "pack", 1, deduction=wrong)
+        for answer in answers:
+            assert answer.status_code == 422, answer.text
+            (error,) = answer.json()["errors"]
+            assert (error["field"], part in error["expected"]) == ("templates", True)

@@ -1,7 +1,8 @@
 """Give what a template gives: one coupon, every coupon of a pack together, or the one that a draw picks (F012, F020).
 
 A pack is all or nothing: the first part that is refused refuses the pack. Parts are taken by template id, so that two
-packs with the same parts never wait for each other in a ring.
+packs with the same parts never wait for each other in a ring. A draw that picks a prize of which nothing is left draws
+again among the others, and says which were gone.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from functools import partial
 
 from sqlalchemy import Connection
 
 from serving.coupons.audience import Shopper
 from serving.coupons.claiming import to_look_at
 from serving.coupons.coupon import Coupon
-from serving.coupons.draws import pick
+from serving.coupons.draws import drawn
 from serving.coupons.kinds import GiftPack, LuckyDraw
 from serving.coupons.refusals import Refuse
 from serving.coupons.template import Template
@@ -26,6 +28,9 @@ from serving.store.notices import add_notice
 from serving.store.people import shopper_of
 from serving.store.shelf import find_template
 from serving.store.unit import Transaction
+
+# Refusals of a prize that say nothing about the user.
+_GONE = ("quantity_exhausted", "day_quota_exhausted", "slot_exhausted", "slot_closed", "pool_exhausted", "claim_over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +63,31 @@ def give(tx: Transaction, grant: Grant, zone: tzinfo, seed: bytes) -> Given | Re
     if isinstance(counted, Refuse):
         return counted
     bundle_id = tx.ids("bdl")
-    parts = _parts(template.kind, draw_seed(seed, template.template_id), bundle_id)
-    given = _give_parts(tx, grant, parts, bundle_id, zone, seed)
+    gone: list[str] = []
+    if isinstance(template.kind, GiftPack):
+        given = _give_parts(tx, grant, template.kind.templates, bundle_id, zone, seed)
+    else:
+        given = _draw(tx, grant, template.kind, bundle_id, zone, seed, gone)
     if isinstance(given, Refuse):
         return given
-    _record(tx, grant, given)
+    _record(tx, grant, given, gone)
     add_notice(tx, bundle_id, grant.user_id, to_look_at(grant.ask(tx.now, zone)))
     return given
 
 
-def _parts(kind: GiftPack | LuckyDraw, seed: bytes, bundle_id: str) -> Sequence[str]:
-    """Template ids: all of a pack, or what the draw named ``bundle_id`` picks by weight."""
-    if isinstance(kind, GiftPack):
-        return kind.templates
-    return [pick(seed, bundle_id, [(prize.template_id, prize.weight) for prize in kind.prizes])]
+def _draw(
+    tx: Transaction, grant: Grant, kind: LuckyDraw, bundle_id: str, zone: tzinfo, seed: bytes, gone: list[str]
+) -> Given | Refuse:
+    """The prize that the draw named ``bundle_id`` picks by weight; ``gone`` gets those of which nothing was left."""
+    chances = [(prize.template_id, prize.weight) for prize in kind.prizes]
+    while True:
+        prize = drawn(draw_seed(seed, grant.template.template_id), bundle_id, chances, gone)
+        given = tx.attempt(partial(_give_parts, tx, grant, [prize], bundle_id, zone, seed))
+        if not isinstance(given, Refuse) or given.code not in _GONE:
+            return given
+        gone.append(prize)
+        if not any(weight for name, weight in chances if name not in gone):
+            return given
 
 
 def _give_parts(
@@ -92,7 +108,7 @@ def _give_parts(
     return Given(tuple(coupons[template_id] for template_id in parts), bundle_id)
 
 
-def _record(tx: Transaction, grant: Grant, given: Given) -> None:
+def _record(tx: Transaction, grant: Grant, given: Given, gone: Sequence[str]) -> None:
     bundle = Bundle(
         given.claimed_id,
         grant.user_id,
@@ -106,4 +122,4 @@ def _record(tx: Transaction, grant: Grant, given: Given) -> None:
         grant.hashed.get("ip"),
         grant.hashed.get("address"),
     )
-    add_bundle(tx, bundle, [coupon.coupon_id for coupon, _ in given.coupons])
+    add_bundle(tx, bundle, [coupon.coupon_id for coupon, _ in given.coupons], gone)

@@ -189,6 +189,8 @@ class Redeemer:
             Candidate(coupon, find_version(tx.connection, coupon.template_id, coupon.template_version))
             for coupon in (coupons[coupon_id] for coupon_id in own)
         ]
+        if any(candidate.template.audience.first_order for candidate in chosen):
+            order_store.in_turn(tx, user_id)
         if self._first_orders(tx.connection, user_id, chosen, tx.now)[1]:
             return Refuse("first_order_only")
         given = self._give(tx, asked, [i for i in coupon_ids if automatic.is_automatic(i)], cart, chosen)

@@ -58,6 +58,7 @@ def _known(request: Request, credentials: HTTPAuthorizationCredentials | None) -
 
 async def _admit(request: Request, principal: Principal) -> Principal:
     sides = getattr(request.app.state, "sides", None)  # scoring keeps no ledger
+    request.state.test = principal.test
     if sides is not None:
         request.state.side = await sides.of(principal)
     elif principal.test:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from serving.api.words import Body, Name, Slug, WhoBody
+from serving.api.words import Body, Instant, Name, Slug, WhoBody
 from serving.coupons.rewards import Deed
 from serving.issuer import Wanted
 from serving.pushes import MOST_USERS, Push
@@ -81,7 +81,7 @@ class CodesBody(Body):
     """Make codes for a template whose delivery is ``code``."""
 
     count: Annotated[int, Field(strict=True, ge=1, le=MOST_CODES)] = Field(examples=[500])
-    expires_at: AwareDatetime | None = Field(None, examples=["2026-12-31T16:00:00Z"])
+    expires_at: Instant | None = Field(None, examples=["2026-12-31T16:00:00Z"])
 
     def until(self) -> datetime | None:
         return None if self.expires_at is None else self.expires_at.astimezone(UTC).replace(tzinfo=None)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from serving.api.words import Body, Cents, Flag, Positive, Slug, Word
+from serving.api.words import Body, Category, Cents, Flag, Positive, Slug, Word
 from serving.coupons.kinds import Kind, kind_from_data
 
 Price = Annotated[Cents, Field(ge=1)]
@@ -64,7 +64,7 @@ class PercentBody(KindBody):
 class RateBody(Body):
     """The percentage of a category and everything below it."""
 
-    category: Word = Field(examples=["beauty"])
+    category: Category = Field(examples=["beauty"])
     percent_off: PercentOff
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from serving.api.access import allowed, side_of
 from serving.api.answers import refused
 from serving.api.answers import users as answers
 from serving.api.paging import Id, store_of
-from serving.api.words import Body, Slug, Text, Word
+from serving.api.words import Body, Day, Instant, Slug, Text, Word
 from serving.api.writes import Write, writes
 from serving.keys import ACTIONS, USERS
 from serving.openapi.describe import problems_of
@@ -33,9 +33,9 @@ class ProfileBody(Body):
     """What the shop knows of a user; it replaces what was said before, links are added to."""
 
     user_id: Name = Field(examples=["u_1001"])
-    registered_at: AwareDatetime | None = Field(None, examples=["2026-05-01T04:00:00Z"])
+    registered_at: Instant | None = Field(None, examples=["2026-05-01T04:00:00Z"])
     member_tier: Word | None = Field(None, examples=["gold"])
-    birthday: date | None = None
+    birthday: Day | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=200, examples=[["vip", "beauty"]])
     orders: Annotated[int, Field(strict=True, ge=0, le=10**6)] = 0
     phone_verified: Annotated[bool, Field(strict=True)] = False

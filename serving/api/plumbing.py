@@ -40,6 +40,7 @@ class Plumbing:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
+        scope.setdefault("state", {})
         number = f"req_{_PROCESS}{next(_NUMBERS):08x}"
         # Not reset: what answers a crash comes after this, and every request sets its own.
         request_id.set(number)
@@ -55,6 +56,8 @@ class Plumbing:
                     (b"x-content-type-options", b"nosniff"),
                     (b"cache-control", b"no-store"),
                 ]
+                if scope["state"].get("test"):
+                    message["headers"].append((b"fairdeal-mode", b"test"))
             await send(message)
 
         try:

@@ -82,6 +82,9 @@ def answer_response(answer: Answer) -> Response:
     """A command's answer; refusals become problem documents. Keys are sorted, so that a replay is equal to the byte."""
     headers = {"Idempotent-Replayed": "true"} if answer.replayed else {}
     if answer.status >= 400:
+        wait = answer.body.get("distance", {})
+        if answer.status == 429 and wait.get("unit") == "seconds":
+            headers["Retry-After"] = str(wait["amount"])
         return problem_response(answer.status, answer.body, headers)
     return Response(orjson.dumps(answer.body, option=orjson.OPT_SORT_KEYS), answer.status, headers, "application/json")
 

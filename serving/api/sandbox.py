@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from serving.api.access import side_of, test_key
 from serving.api.answers.users import SandboxTime
 from serving.api.sweeper import sweep
-from serving.api.words import Body
+from serving.api.words import Body, Instant
 from serving.api.writes import Write, write_of
 from serving.openapi.describe import problems_of
 from serving.sides import advance
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1", tags=["sandbox"])
 class ClockBody(Body):
     """A later moment, or how many seconds to move on (at most ten years)."""
 
-    now: AwareDatetime | None = Field(None, examples=["2026-11-11T00:00:00+08:00"])
+    now: Instant | None = Field(None, examples=["2026-11-11T00:00:00+08:00"])
     advance_seconds: Annotated[int, Field(strict=True, ge=1, le=315_360_000)] | None = None
 
     @model_validator(mode="after")

@@ -7,13 +7,13 @@ each other is checked by the domain, which names the field too.
 from __future__ import annotations
 
 import re
-from datetime import date, time
+from datetime import time
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from serving.api.kind_bodies import Deduction
-from serving.api.words import Body, Cents, Flag, Percentage, Positive, Slug, Text, Title, Word
+from serving.api.words import Body, Category, Cents, Day, Flag, Percentage, Positive, Slug, Text, Title, Word
 from serving.coupons.catalogue import template_from_data
 from serving.coupons.kinds import Bundle, CategoryPercent, Kind, SpecialPrice, kind_to_data
 from serving.coupons.money import InvalidError
@@ -22,13 +22,8 @@ from serving.coupons.template import Campaign, Template
 Access = Literal["closed", "decision", "open"]
 Place = Literal["coupon_centre", "product_page", "venue_page", "activity", "order_confirmation", "personal_centre"]
 Channel = Literal["app_push", "sms", "email", "in_app", "official_account", "pop_up", "community"]
+_CATEGORY = TypeAdapter(Category)
 Link = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00-\x20\x7f]+$")]
-
-
-def _day(value: Any) -> Any:
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        raise ValueError("a day as YYYY-MM-DD")
-    return value
 
 
 def _clock(value: Any) -> Any:
@@ -37,13 +32,19 @@ def _clock(value: Any) -> Any:
     return value
 
 
+def _goods(scope: str) -> str:
+    of, _, names = scope.partition(":")
+    for name in names.split("|") if of == "category" else ():
+        _CATEGORY.validate_python(name)
+    return scope
+
+
 def _some_or_unlimited(value: int) -> int:
     if value == 0:
         raise ValueError("-1 (unlimited) or at least 1")
     return value
 
 
-Day = Annotated[date, BeforeValidator(_day)]
 Clock = Annotated[time, BeforeValidator(_clock)]
 Quantity = Annotated[int, Field(strict=True, ge=-1, le=10**9), AfterValidator(_some_or_unlimited)]
 
@@ -148,6 +149,7 @@ class TemplateBody(Body):
         Annotated[
             str,
             StringConstraints(max_length=2000, pattern=r"^(all|(category|sku|brand|merchant|tag):[^\x00-\x1f\x7f]+)$"),
+            AfterValidator(_goods),
         ]
         | None
     ) = Field(

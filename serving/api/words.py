@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from datetime import date
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from serving.coupons.money import MAX_CENTS
 from serving.scoring.messages import Action, Identifier, Name
@@ -13,9 +15,12 @@ from serving.who import Who
 __all__ = [
     "Action",
     "Body",
+    "Category",
     "Cents",
+    "Day",
     "Flag",
     "Identifier",
+    "Instant",
     "Name",
     "Percentage",
     "Positive",
@@ -26,6 +31,27 @@ __all__ = [
     "Word",
 ]
 
+
+def _day(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError("a day as YYYY-MM-DD")
+    return value
+
+
+def _instant(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("a moment with its zone, such as 2026-05-01T12:00:00+08:00")
+    return value
+
+
+def _levels(name: str) -> str:
+    if "" in (level.strip() for level in name.split("/")):
+        raise ValueError("levels with a name, such as beauty/skin")
+    return name
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
 Cents = Annotated[int, Field(strict=True, ge=0, le=MAX_CENTS)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
@@ -33,6 +59,7 @@ Flag = Annotated[bool, Field(strict=True)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f|]+$")]
+Category = Annotated[Word, AfterValidator(_levels)]
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
 
 

@@ -53,6 +53,16 @@ def pick(seed: bytes, name: str, weights: Sequence[tuple[T, int]]) -> T:
     raise AssertionError("the number is at most the sum of the weights")
 
 
+def drawn(seed: bytes, name: str, weights: Sequence[tuple[str, int]], gone: Sequence[str]) -> str:
+    """What the draw called ``name`` picks after the things in ``gone`` were drawn and not there.
+
+    >>> drawn(b"a seed of sixteen", "group 7", [("ten", 1), ("twenty", 5)], ["twenty"])
+    'ten'
+    """
+    left = [(thing, weight) for thing, weight in weights if thing not in gone]
+    return pick(seed, f"{name}#{len(gone)}" if gone else name, left)
+
+
 def face_cents(kind: Kind, seed: bytes, name: str) -> int:
     """What one use of a new coupon can take at most: what is drawn for a random amount, else what the kind bounds."""
     if isinstance(kind, RandomAmount):

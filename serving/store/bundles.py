@@ -31,8 +31,11 @@ class Bundle:
     address: str | None
 
 
-def add_bundle(tx: Transaction, bundle: Bundle, coupon_ids: Sequence[str]) -> None:
+def add_bundle(tx: Transaction, bundle: Bundle, coupon_ids: Sequence[str], gone: Sequence[str]) -> None:
+    """``gone`` are prizes that were drawn first and of which nothing was left."""
     row = asdict(bundle)
     tx.connection.execute(insert(bundles), row)
     data = {**row, "claimed_at": bundle.claimed_at.isoformat(), "coupon_ids": list(coupon_ids)}
+    if gone:
+        data["gone"] = list(gone)
     tx.append(f"bundle:{bundle.bundle_id}", 1, OPENED, data)

@@ -30,6 +30,7 @@ from serving.store import coupons as repository
 from serving.store.faults import fault
 from serving.store.rows import Prepared, insert_new, insert_rows
 from serving.store.schema import order_coupons, order_slots, orders
+from serving.store.schema_people import users
 from serving.store.unit import StaleError, Transaction, canonical
 
 AnyRow = Row[Any]
@@ -49,6 +50,7 @@ _PAID = Prepared(
     .select_from(orders)
     .where(orders.c.user_id == bindparam("of_user"), orders.c.state == REDEEMED)
 )
+_TURN = Prepared(select(users.c.user_id).where(users.c.user_id == bindparam("of_user")).with_for_update())
 _OPEN = Prepared(
     select(orders).where(
         orders.c.user_id == bindparam("of_user"), orders.c.state == OPEN, orders.c.deadline > bindparam("now")
@@ -90,6 +92,12 @@ def latest(connection: Connection, order_id: str) -> Order | None:
 def paid_orders(connection: Connection, user_id: str) -> int:
     """Orders of a user that were redeemed here and not undone."""
     return int(_PAID.one(connection, {"of_user": user_id}).paid)
+
+
+def in_turn(tx: Transaction, user_id: str) -> None:
+    """Orders of one user that ask whether they are the first ask one after the other."""
+    if tx.connection.dialect.name != "sqlite":
+        _TURN.all(tx.connection, {"of_user": user_id})
 
 
 def open_orders(connection: Connection, user_id: str, now: datetime) -> list[Order]:

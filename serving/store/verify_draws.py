@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Row, select
 
-from serving.coupons.draws import face_cents, pick
+from serving.coupons.draws import drawn, face_cents
 from serving.coupons.events import Claimed
 from serving.coupons.kinds import LuckyDraw, RandomAmount
 from serving.issue import draw_seed
@@ -37,11 +37,16 @@ def _broken(
     kind = find_version(connection, data["template_id"], data["template_version"]).kind
     seed = draw_seed(secret, data["template_id"])
     if row.kind == Claimed.TAG and isinstance(kind, RandomAmount):
-        drawn = face_cents(kind, seed, data["coupon_id"])
-        if drawn != data["face_cents"]:
-            yield row.stream, "face_cents", str(data["face_cents"]), str(drawn)
+        face = face_cents(kind, seed, data["coupon_id"])
+        if face != data["face_cents"]:
+            yield row.stream, "face_cents", str(data["face_cents"]), str(face)
     elif row.kind == OPENED and isinstance(kind, LuckyDraw):
-        prize = pick(seed, data["bundle_id"], [(prize.template_id, prize.weight) for prize in kind.prizes])
+        chances = [(prize.template_id, prize.weight) for prize in kind.prizes]
+        gone = data.get("gone", [])
+        again = [drawn(seed, data["bundle_id"], chances, gone[:n]) for n in range(len(gone))]
+        if again != gone:
+            yield row.stream, "gone", ", ".join(gone), ", ".join(again)
+        prize = drawn(seed, data["bundle_id"], chances, gone)
         given = select(coupons.c.template_id).where(coupons.c.coupon_id.in_(data["coupon_ids"]))
         found = connection.execute(given).scalars().all()
         if found != [prize]:

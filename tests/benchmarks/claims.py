@@ -439,7 +439,8 @@ def ask_many(port: int, key: str, count: int, first: int) -> float:
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
         for number in hand:
             asked = who(number)
-            body = {"template_id": HOT, **dataclasses.asdict(asked)}
+            named = {name: getattr(asked, name) for name in ("user_id", "device_id", "ip", "address")}
+            body = {"template_id": HOT, **named}
             headers = {
                 "Authorization": f"Bearer {key}",
                 "Idempotency-Key": f"http-{number}",

@@ -144,6 +144,7 @@ def templates(draw: st.DrawFn) -> Template:
     """A template that holds together; its class is a random one whose promise it happens to keep."""
     kind = draw(kinds)
     priced, merchant = prices(kind), draw(st.none() | st.just("m1"))
+    by_itself = priced and not isinstance(kind, RandomAmount)
     values: dict[str, Any] = {
         "template_id": draw(names),
         "name": draw(texts.filter(str.strip)),
@@ -154,7 +155,7 @@ def templates(draw: st.DrawFn) -> Template:
         "audience": draw(audiences),
         "terminals": draw(some_names),
         "windows": draw(windows),
-        "delivery": draw(st.sampled_from(DELIVERIES if priced else DELIVERIES[:3])),
+        "delivery": draw(st.sampled_from(DELIVERIES if by_itself else DELIVERIES[:3])),
         "owner": "platform" if merchant is None else "merchant",
         "merchant_id": merchant,
         "bearers": draw(st.sampled_from([Bearers(), Bearers(30, 50, 20)])),

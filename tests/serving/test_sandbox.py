@@ -29,9 +29,12 @@ async def test_a_test_key_claims_and_redeems_and_the_live_ledger_knows_nothing_o
     body = {"user_id": "u1", "coupon_ids": [made["coupon_id"]], "order_id": "o1", "cart": cart(5000)}
     paid = await shop.post("test_checkout", "/v1/redemptions", body)
     assert paid.status_code == 201, paid.text
+    assert paid.headers["Fairdeal-Mode"] == "test"
     assert await states(shop, "test_issuance", "u1") == ["used"]
     assert await states(shop, "issuance", "u1") == []
-    assert (await shop.claim("u1")).status_code == 201  # the one live coupon is still there
+    live = await shop.claim("u1")
+    assert live.status_code == 201  # the one live coupon is still there
+    assert "Fairdeal-Mode" not in live.headers
     assert verify_ledger(shop.settings.ledger_url).rows["coupons"] == 1
     assert verify_ledger(shop.settings.sandbox_url).exact
 

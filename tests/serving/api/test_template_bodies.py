@@ -255,3 +255,13 @@ def test_the_example_of_the_documentation_is_a_template() -> None:
 def test_a_campaign_is_read_with_its_caps() -> None:
     body = CampaignBody(campaign_id="spring", name="Spring", budget_cents=100, liability_cents=None)
     assert body.value() == Campaign("spring", "Spring", 100)
+
+
+@pytest.mark.requirement("F046")
+@pytest.mark.parametrize("name", ["beauty/", "/beauty", "beauty//skin", "beauty/ /skin", " "])
+def test_a_category_without_a_name_at_some_level_would_cover_nothing(name: str) -> None:
+    assert TemplateBody(**FLAT, scope="category:beauty/skin|shoes").value().scope.names == ("beauty/skin", "shoes")
+    rates = {"kind": "category_percent", "rates": [{"category": name, "percent_off": 20}], "cap_cents": 100}
+    for wrong in ({"scope": f"category:shoes|{name}"}, {"deduction": rates}):
+        with pytest.raises(ValidationError, match="levels with a name"):
+            TemplateBody(**{**FLAT, **wrong})

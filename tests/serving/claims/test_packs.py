@@ -89,6 +89,19 @@ async def test_prizes_of_a_draw_come_by_their_weights(small_desk: Any) -> None:
     desk.verify()
 
 
+@pytest.mark.requirement("F020")
+async def test_a_draw_whose_prize_is_gone_draws_again_among_the_others_until_all_are_gone(desk: Any) -> None:
+    desk.template("rare", quantity=1)
+    desk.template("some", quantity=3)
+    desk.template("draw", kind=LuckyDraw((Prize("rare", 10**6), Prize("some", 1))))
+    answers = [await desk.claim(f"u{n}", "draw") for n in range(6)]
+    assert tally(answers) == {"won": 4, "quantity_exhausted": 2}
+    assert (desk.issued("rare"), desk.issued("some")) == (1, 3)
+    assert [event.get("gone") for event in desk.events("bundle.opened")][-1] == ["rare"]
+    assert list(desk.store.read(lambda connection: list(broken_draws(connection, desk.issuer.secret)))) == []
+    desk.verify()
+
+
 @pytest.mark.requirement("F017")
 async def test_a_random_amount_can_be_drawn_again_from_the_key_and_the_coupons_id(small_desk: Any) -> None:
     desk = small_desk

@@ -147,6 +147,17 @@ async def test_of_two_orders_that_wait_for_their_payment_only_one_is_the_first(t
     till.exact()
 
 
+async def test_of_orders_placed_at_once_with_first_order_coupons_one_is_the_first(till: Till) -> None:
+    till.puts(*(flat(f"first{n}", audience=FIRST) for n in range(4)))
+    for user in ("u1", "u2", "u3"):
+        till.knows(user, registered_at=START)
+        coupons = [await till.coupon(user, f"first{n}") for n in range(4)]
+        answers = await asyncio.gather(*(till.hold(user, [one], f"o-{one}", basket(8000)) for one in coupons))
+        assert sorted(answer.status for answer in answers) == [201, 409, 409, 409]
+        assert {answer.body["code"] for answer in answers if answer.status == 409} == {"first_order_only"}
+    till.exact()
+
+
 async def test_two_first_orders_at_once_get_one_cut(till: Till) -> None:
     till.puts(first_cut())
     till.knows("u1", registered_at=START)

@@ -111,3 +111,12 @@ async def test_one_identity_is_one_account(shop: Any) -> None:
     await profile(shop, "other", identity="11010119900307124X", identity_verified=True)
     found = [code(await shop.claim(user, "real")) for user in ("first", "second", "third", "other")]
     assert found == ["identity_taken", "won", "identity_taken", "won"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"birthday": 0}, {"birthday": "1990-05-01T00:00:00"}, {"registered_at": 5}, {"registered_at": "2026-05-01T04:00"}],
+)
+async def test_days_and_moments_are_said_in_full(small_shop: Any, wrong: dict[str, Any]) -> None:
+    answer = await small_shop.post("issuance", "/v1/users", {"user_id": "u", **wrong})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, next(iter(wrong)))

@@ -82,7 +82,7 @@ class RiskGate:
         def known(connection: Connection) -> tuple[str | None, dict[str, float]]:
             return standing_of(connection, who.user_id), live_counts(connection, who.user_id, hashed, now)
 
-        standing, counts = await self.store.look(known)
+        standing, counts = await self.store.fetch(known)
         ask = RiskRequest(
             user_id=who.user_id,
             device_id=who.device_id,

@@ -236,7 +236,7 @@ class Store:
         if isinstance(outcome, Refuse):
             run(connection, "ROLLBACK TO command", ())
             fault("after_undo")
-            outcome = refusal(outcome)
+            outcome = _traced(refusal(outcome), request)
             _keep_key(transaction, outcome)
         run(connection, "RELEASE command", ())
         return outcome

@@ -16,6 +16,7 @@ from serving.coupons.refusals import Refuse
 from serving.issuer import Issuer, Part, Wanted
 from serving.risk import Asked
 from serving.store.notices import add_wish
+from serving.store.shelf import find_template
 from serving.store.unit import Answer, Command, Transaction
 from serving.who import Who
 
@@ -43,6 +44,8 @@ async def push_many(issuer: Issuer, part: Part, users: Sequence[Who], given: Pus
     Small transactions keep claims of others going meanwhile, and a caller who lost the answer sends the same request
     again: who was served is not served twice.
     """
+    if await issuer.store.fetch(lambda connection: find_template(connection, given.template_id)) is None:
+        return lambda _: Refuse("template_unknown")
     turns = asyncio.Semaphore(_AT_ONCE)
 
     async def one(who: Who) -> dict[str, Any]:

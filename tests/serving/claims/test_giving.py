@@ -71,6 +71,11 @@ async def test_a_push_to_many_answers_for_each_and_is_safe_to_send_again(desk: A
     desk.verify()
 
 
+async def test_a_push_of_a_template_that_is_not_there_is_refused_as_a_whole(small_desk: Any) -> None:
+    answer = await small_desk.push_all("no_such", ["u1", "u2"])
+    assert (answer.status_code, answer.json()["code"]) == (404, "template_unknown")
+
+
 async def test_a_push_that_was_cut_off_serves_nobody_twice_when_it_is_sent_again(small_desk: Any) -> None:
     desk = small_desk
     desk.template()

@@ -14,7 +14,7 @@ from serving.coupons.refusals import Refuse
 from serving.store.cursor import Cursor, Slice
 from serving.store.unit import Answer, Store, refusal
 
-__all__ = ["After", "Before", "Cursor", "Id", "Limit", "Slice", "found", "listing", "page", "paged", "store_of"]
+__all__ = ["After", "Before", "Cursor", "Id", "Limit", "Slice", "found", "listing", "paged", "store_of"]
 
 T = TypeVar("T")
 _SEEN = r"^[\x20-\x7e]*$"
@@ -46,11 +46,6 @@ def paged(limit: int = 20) -> Callable[..., Cursor]:
 def listing(found: Slice[T], view: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
     """One page as it is answered."""
     return {"data": [view(row) for row in found.rows], "has_more": found.has_more}
-
-
-def page(rows: list[dict[str, Any]], limit: int) -> dict[str, Any]:
-    """One page; ``rows`` has one more than ``limit`` when there are more."""
-    return {"data": rows[:limit], "has_more": len(rows) > limit}
 
 
 def found(view: dict[str, Any] | None, code: str) -> Response:

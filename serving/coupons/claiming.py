@@ -109,7 +109,7 @@ class Placed:
     TAG: ClassVar[str] = "placed"
 
     def check(self, ask: Ask) -> Verdict:
-        if ask.place is None or ask.part or ask.place in ask.template.card.places:
+        if ask.place is None or ask.part or ask.template.shown_at(ask.place):
             return PASS
         return Refuse("place_mismatch")
 

@@ -166,10 +166,8 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
         "event_unknown": Entry("There is no such event.", "事件不存在。", 404),
         # people and review
         "clock_backwards": Entry("The test clock moves forward only.", "测试时钟只能向前拨。"),
-        "user_unknown": Entry("There is no such user.", "用户不存在。", 404),
         "action_unknown": Entry("There is no such action.", "处置记录不存在。", 404),
         "action_undone": Entry("This action has been undone.", "该处置已撤销。"),
-        "decision_needs_reason": Entry("A reason is needed.", "需要填写原因。"),
         "case_unknown": Entry("There is no such case.", "案件不存在。", 404),
         "case_decided": Entry("This case has been decided.", "该案件已处理。"),
     }

@@ -14,7 +14,6 @@ from serving.coupons.money import InvalidError
 from serving.coupons.scope import WORDS
 from serving.coupons.template import Template
 
-SCENES = ("order_unpaid", "order_cancelled", "refund_before_shipping", "after_sale_return")
 # Scenes of an order that was never paid.
 BEFORE_PAYMENT = ("order_unpaid", "order_cancelled")
 # Scenes that end an order of which every unit has come back; the others undo an order that is whole.

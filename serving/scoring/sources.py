@@ -65,8 +65,3 @@ class Standings(Protocol):
     """What stands against users: user id to action, users who were never flagged left out."""
 
     def __call__(self, user_ids: list[str]) -> dict[str, str]: ...
-
-
-def nobody_is_flagged(user_ids: list[str]) -> dict[str, str]:  # noqa: ARG001
-    """For a scoring service that has no review store beside it; claims still ask the ledger's own flags."""
-    return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,7 +74,3 @@ def find_decision(connection: Connection, decision_id: str) -> Row[Any] | None:
 def take_coupon(tx: Transaction, decision_id: str, coupon_id: str) -> bool:
     """Bind the one coupon of a decision; False when it has one."""
     return _TAKE.count(tx.connection, {"of_decision": decision_id, "taken": coupon_id}) == 1
-
-
-def eligible_of(row: Row[Any]) -> tuple[str, ...]:
-    return tuple(json.loads(row.eligible))

@@ -14,6 +14,7 @@ from serving.coupons import orders
 from serving.coupons.cart import Cart
 from serving.coupons.coupon import HELD, Coupon
 from serving.coupons.events import Event, OrderRefunded, RolledBack
+from serving.coupons.margin import thin_lines
 from serving.coupons.order import Order
 from serving.coupons.orders import Placed
 from serving.coupons.pricing import Candidate, Quote, Rates, price_set, quote
@@ -28,7 +29,7 @@ from serving.store import orders as order_store
 from serving.store.budgets import beyond, left_cents
 from serving.store.shelf import find_version
 from serving.store.unit import Answer, Command, StaleError, Store, Transaction
-from serving.views import quote_view
+from serving.views import margin_view, quote_view
 from serving.who import Who
 
 # More automatic coupons than this are not tried at one order.
@@ -78,7 +79,7 @@ class Redeemer:
             if stopped is not None:
                 return stopped
             held = self._hold(tx, asked, coupon_ids, order_id, cart)
-            return held if isinstance(held, Refuse) else _answer(hold_view(held.order), asked)
+            return held if isinstance(held, Refuse) else self._warned(_answer(hold_view(held.order), asked), held, cart)
 
         return command
 
@@ -91,7 +92,10 @@ class Redeemer:
             if stopped is not None:
                 return stopped
             held = self._hold(tx, asked, coupon_ids, order_id, cart)
-            return held if isinstance(held, Refuse) else _redeem(tx, held, asked)
+            if isinstance(held, Refuse):
+                return held
+            paid = _redeem(tx, held, asked)
+            return paid if isinstance(paid, Refuse) else self._warned(paid, held, cart)
 
         return command
 
@@ -174,6 +178,11 @@ class Redeemer:
 
         found = await self.store.fetch(ask)
         return None if found is None or user_id not in (None, found.user_id) else order_view(found)
+
+    def _warned(self, answer: Answer, placed: Placed, cart: Cart) -> Answer:
+        """The answer with the lines whose margin the coupons made too thin (F053)."""
+        thin = thin_lines(placed.order.receipt, cart, self.rates.margin)
+        return Answer(answer.status, {**answer.body, "warnings": margin_view(thin)})
 
     # -- inside a command --------------------------------------------------------------------------------------------
 

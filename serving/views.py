@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from serving.coupons.catalogue import template_to_data
 from serving.coupons.classes import CLASS_NAMES, KIND_NAMES
 from serving.coupons.coupon import EXPIRED, HELD, REVOKED, UNUSED, Coupon
 from serving.coupons.golden import Check
+from serving.coupons.margin import Thin
 from serving.coupons.pricing import Candidate, Quote
 from serving.coupons.receipt import BEARERS, Applied, Receipt
 from serving.coupons.refusals import Refuse
@@ -225,11 +227,13 @@ def quote_view(quote: Quote) -> dict[str, Any]:
         },
         "usable": [{**_candidate(use.candidate), "saving_cents": use.saving_cents} for use in quote.usable],
         "unusable": [{**_candidate(candidate), **refusal_view(refuse)} for candidate, refuse in quote.unusable],
-        "warnings": [
-            {"line_no": thin.line_no, "detail": thin.text("en"), "detail_zh": thin.text("zh")}
-            for thin in quote.warnings
-        ],
+        "warnings": margin_view(quote.warnings),
     }
+
+
+def margin_view(thin: Sequence[Thin]) -> list[dict[str, Any]]:
+    """Lines that earn too little after coupons (F053)."""
+    return [{"line_no": line.line_no, "detail": line.text("en"), "detail_zh": line.text("zh")} for line in thin]
 
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from serving.api.answers.quotes import Receipt
+from serving.api.answers.quotes import MarginWarning, Receipt
 from serving.api.answers.words import (
     Asked,
     Cents,
@@ -35,6 +35,8 @@ class HeldReceipt(Receipt):
 class Held(HeldReceipt, Asked, Written):
     """A placed order."""
 
+    warnings: list[MarginWarning]
+
 
 class PaidReceipt(HeldReceipt):
     """An order that was, or may be, paid."""
@@ -47,6 +49,8 @@ class PaidReceipt(HeldReceipt):
 
 class Redeemed(PaidReceipt, Asked, Written):
     """A paid order: its coupons are used."""
+
+    warnings: list[MarginWarning] = Field([], description="of an order that is paid as it is placed")
 
 
 class UnitName(Shown):

@@ -261,3 +261,15 @@ async def test_a_refund_of_nothing_is_no_refund(small_shop: Any) -> None:
     assert (await small_shop.post("checkout", "/v1/refunds", body)).status_code == 422
     answer = await small_shop.post("checkout", "/v1/refunds", {**body, "freight": True})
     assert answer.json()["code"] == "redemption_unknown"
+
+
+@pytest.mark.requirement("F053")
+@pytest.mark.parametrize("path", ["/v1/holds", "/v1/redemptions"])
+async def test_a_margin_below_ten_percent_is_told_when_the_order_is_placed(small_shop: Any, path: str) -> None:
+    await small_shop.template(deduction={"kind": "no_threshold", "face_cents": 1500})
+    bought = cart(10_000)
+    bought["lines"][0]["unit_cost_cents"] = 8000
+    body = {"user_id": "u1", "coupon_ids": [await small_shop.coupon("u1")], "order_id": "o1", "cart": bought}
+    placed = (await small_shop.post("checkout", path, body)).json()
+    assert [warning["line_no"] for warning in placed["warnings"]] == [1]
+    assert "5.9" in placed["warnings"][0]["detail"]

@@ -6,7 +6,25 @@ and reports that say whether acting on them beats the baselines.
 
 from models.uplift.baselines import AverageEffect, ResponseRanking, TBoosted, TLinear
 from models.uplift.dr import DRLearner
+from models.uplift.rlearner import RLearner
+from models.uplift.selection import SelectedLearner
+from models.uplift.slearner import SLearner
 from models.uplift.spec import TrialSpec
+from models.uplift.tlearner import TLearner
 from models.uplift.trial import Trial
+from models.uplift.xlearner import XLearner
 
-__all__ = ["AverageEffect", "DRLearner", "ResponseRanking", "TBoosted", "TLinear", "Trial", "TrialSpec"]
+__all__ = [
+    "AverageEffect",
+    "DRLearner",
+    "RLearner",
+    "ResponseRanking",
+    "SLearner",
+    "SelectedLearner",
+    "TBoosted",
+    "TLearner",
+    "TLinear",
+    "Trial",
+    "TrialSpec",
+    "XLearner",
+]

@@ -1,7 +1,8 @@
 """LightGBM over one binned copy of the features, shared by every nuisance, fold, arm and outcome.
 
 Binning is done once; a fit takes the rows it needs from the binned copy, so a hundred small fits cost no more memory
-than one. Labels are float32 inside LightGBM.
+than one. Scores of rows that a fit left out come from LightGBM itself while it grows (``watch``): on the bins, after
+any number of rounds, bit for bit what predicting the raw rows would give. Labels are float32 inside LightGBM.
 """
 
 from __future__ import annotations
@@ -13,11 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.registry.merged import merged
+
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-_BINS = {"max_bin": 63, "verbosity": -1, "feature_pre_filter": False, "min_data_in_bin": 3}
+_BINS = {
+    "max_bin": 63,
+    "verbosity": -1,
+    "feature_pre_filter": False,
+    "min_data_in_bin": 3,
+    "bin_construct_sample_cnt": 20_000,  # 63 bin edges need no more, and finding them was a tenth of a fit
+}
 _MOST_ROWS_A_LEAF, _FEWEST_ROWS_A_LEAF = 1000, 20
 
 
@@ -25,20 +34,25 @@ _MOST_ROWS_A_LEAF, _FEWEST_ROWS_A_LEAF = 1000, 20
 class Trees:
     """Size of an ensemble. One leaf is the constant; two leaves make a function that is additive in the features.
 
-    ``share_a_leaf``: a leaf needs at least this share of the rows, within [20, 1000] rows. Effects are faint beside
-    the outcome's noise: at a library's 300 rounds of 31 leaves an effect model is worse than the average effect.
+    ``rows_a_leaf``: what a leaf needs; None takes ``share_a_leaf`` of the rows, within [20, 1000] rows. Effects are
+    faint beside the outcome's noise: at a library's 300 rounds of 31 leaves an effect model is worse than the average
+    effect.
     """
 
     leaves: int = 8
     rounds: int = 60
     learning_rate: float = 0.1
     share_a_leaf: float = 0.01
+    rows_a_leaf: int | None = None
 
     def parameters(self, n: int, seed: int, threads: int) -> dict[str, object]:
         """LightGBM's names for it, for n training rows."""
-        rows_a_leaf = int(min(_MOST_ROWS_A_LEAF, max(_FEWEST_ROWS_A_LEAF, n * self.share_a_leaf)))
+        rows_a_leaf = self.rows_a_leaf
+        if rows_a_leaf is None:
+            rows_a_leaf = int(min(_MOST_ROWS_A_LEAF, max(_FEWEST_ROWS_A_LEAF, n * self.share_a_leaf)))
         return {
             "objective": "regression",
+            "metric": "none",
             "num_leaves": max(2, self.leaves),
             "learning_rate": self.learning_rate if self.leaves > 1 else 1.0,
             "min_data_in_leaf": rows_a_leaf if self.leaves > 1 else n + 1,
@@ -56,17 +70,17 @@ CONSTANT = Trees(leaves=1, rounds=1)
 class Bins:
     """The features of n units, binned once.
 
-    ``X`` (n, d) float64 with NaN for missing; ``categorical``: positions of columns that hold codes.
+    ``X`` (n, d) float64 with NaN for missing, read once and not kept (LightGBM would slice it for every subset);
+    ``categorical``: positions of columns that hold codes.
     """
 
     def __init__(self, X: Matrix, categorical: Sequence[int] = (), threads: int = 1) -> None:
         import lightgbm
 
-        self.X = X
         self.threads = threads
         parameters = {**_BINS, "num_threads": threads}
         self._data: Any = lightgbm.Dataset(
-            X, np.zeros(len(X)), categorical_feature=list(categorical), params=parameters, free_raw_data=False
+            X, np.zeros(len(X)), categorical_feature=list(categorical), params=parameters, free_raw_data=True
         ).construct()
 
     def take(self, rows: Rows) -> Any:
@@ -83,10 +97,50 @@ class Bins:
         import lightgbm
 
         taken.set_label(label)
-        taken.set_weight(weight)
+        taken.set_weight(None if weight is None else weight / weight.mean())
         return lightgbm.train(trees.parameters(len(label), seed, self.threads), taken, trees.rounds)
 
-    def predict(self, booster: Any, rows: Rows) -> Vector:
-        """Scores of some rows, (len(rows),)."""
-        scores: Vector = booster.predict(self.X[rows], num_threads=self.threads)
-        return scores
+    def watch(
+        self,
+        taken: Any,
+        label: Vector,
+        trees: Trees,
+        watched: Any,
+        seed: int = 0,
+        weight: Vector | None = None,
+        after: Sequence[int] = (),
+    ) -> tuple[Any, Matrix]:
+        """Fit trees and score the m ``watched`` rows (taken before): (rounds in ``after``, m), else after the last."""
+        import lightgbm
+
+        taken.set_label(label)
+        taken.set_weight(None if weight is None else weight / weight.mean())
+        wanted = tuple(after) or (trees.rounds,)
+        scores = np.empty((len(wanted), watched.num_data()))
+        rounds = 0
+
+        def keep(current: Vector, _: Any) -> tuple[str, float, bool]:
+            nonlocal rounds
+            rounds += 1
+            for place, count in enumerate(wanted):
+                if count == rounds:
+                    scores[place:] = current
+            return "kept", 0.0, True
+
+        parameters = trees.parameters(len(label), seed, self.threads)
+        return lightgbm.train(parameters, taken, max(wanted), valid_sets=[watched], feval=keep), scores
+
+
+class Together:
+    """Boosters that are predicted in one call where LightGBM can give the same bits, else one after the other."""
+
+    def __init__(self, boosters: Sequence[Any], threads: int = 1) -> None:
+        import lightgbm
+
+        self._threads = threads
+        text = merged([booster.model_to_string() for booster in boosters])
+        self._boosters = list(boosters) if text is None else [lightgbm.Booster(model_str=text)]
+
+    def predict(self, X: Matrix) -> Matrix:
+        """(n, number of boosters)."""
+        return np.column_stack([booster.predict(X, num_threads=self._threads) for booster in self._boosters])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.errors import InputError
 from models.registry import Artefact
-from models.uplift.contrast import Prepared
-from models.uplift.dr import Choice, DRLearner
+from models.uplift.dr import DRLearner
+from models.uplift.prepared import Prepared
+from models.uplift.together import Choice
 from models.uplift.trial import Trial
 
 Vector = NDArray[np.float64]
@@ -21,10 +23,11 @@ REDEEMED = "redeemed"
 
 @dataclass(frozen=True)
 class Bundle:
-    """Three fitted learners with the features and arms they speak about."""
+    """Three fitted learners with the features and arms they speak about; ``categorical`` features hold codes."""
 
     features: tuple[str, ...]
     arms: tuple[str, ...]
+    categorical: tuple[str, ...]
     learners: Mapping[str, DRLearner]
 
     def choices(self) -> dict[str, Choice]:
@@ -46,16 +49,34 @@ class Bundle:
             name: {"leaves": choice.trees.leaves, "rounds": choice.trees.rounds, "shrinkage": choice.shrinkage}
             for name, choice in self.choices().items()
         }
-        spec = {"kind": "uplift", "features": list(self.features), "arms": list(self.arms), "chosen": chosen, **facts}
+        spec = {
+            "kind": "uplift",
+            "features": list(self.features),
+            "categorical": list(self.categorical),
+            "arms": list(self.arms),
+            "chosen": chosen,
+            **facts,
+        }
         return Artefact("uplift", spec, boosters, golden)
 
 
-def fit_bundle(trial: Trial, seed: int = 0, threads: int = 1) -> Bundle:
-    """Learn a trial's ``value`` and ``cost`` and the outcome ``redeemed``, sharing bins and folds.
+def fit_bundle(trial: Trial, seed: int = 0, threads: int = 1, categorical: Sequence[str] = ()) -> Bundle:
+    """Learn a trial's ``value`` and ``cost`` and the outcome ``redeemed``, sharing bins, folds and binned copies.
 
-    Features must be numbers: the artefact is scored on plain rows, without a vocabulary.
+    Features must be numbers: the artefact is scored on plain rows, without a vocabulary. ``categorical`` names the
+    columns whose numbers are codes; the trees then split on sets of codes, in the artefact too.
     """
-    prepared = Prepared(trial.X, trial.treatment, trial.propensity, seed=seed, threads=threads, cluster=trial.cluster)
+    prepared = Prepared(
+        trial.X,
+        trial.treatment,
+        trial.propensity,
+        seed=seed,
+        threads=threads,
+        cluster=trial.cluster,
+        categorical=categorical,
+    )
+    if prepared.inputs.encoding.levels:
+        raise InputError("features", sorted(prepared.inputs.encoding.levels), "numbers, or codes named as categorical")
     outcomes: dict[str, Vector] = {"value": trial.value, "cost": trial.cost, "redeem": trial.outcomes[REDEEMED]}
     learners = {name: DRLearner(seed=seed, threads=threads).fit_prepared(prepared, outcomes[name]) for name in OUTCOMES}
-    return Bundle(prepared.inputs.encoding.features, trial.arms, learners)
+    return Bundle(prepared.inputs.encoding.features, trial.arms, tuple(categorical), learners)

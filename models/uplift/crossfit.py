@@ -1,21 +1,28 @@
 """Cross-fitting as one visible object: which rows a prediction may be trained on.
 
-A nuisance prediction that has seen its own row's outcome biases every doubly robust score built on it. ``CrossFit``
-holds the folds; ``out_of_sample`` fits once per fold and predicts only the rows that fit left out, ``in_sample``
-does not exist on purpose.
+A nuisance prediction that has seen its own row's outcome biases every doubly robust score built on it, and effects of
+rows that were trained on look better than they are. ``CrossFit`` holds the folds; ``out_of_sample`` fits once per fold
+and predicts only the rows that fit left out, ``in_sample`` does not exist on purpose. ``out_of_fold_effect`` gives
+the effects of the training rows for any learner by the same rule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from features.errors import InputError
 
+if TYPE_CHECKING:
+    from models.uplift.learner import Learner
+
 Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Predict = Callable[[Rows], Vector]
 
@@ -61,3 +68,41 @@ class CrossFit:
         for train, held_out in self.rounds():
             result[held_out] = fit(train)(held_out)
         return result
+
+
+def out_of_fold_effect(
+    make: Callable[[], Learner],
+    X: pd.DataFrame | Matrix,
+    treatment: ArrayLike,
+    outcome: ArrayLike,
+    propensity: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    folds: int = 4,
+    seed: int = 0,
+) -> tuple[Matrix, CrossFit]:
+    """(n, K-1) effects of the rows given, each by a fresh learner that never saw its row or cluster, and the folds.
+
+    Rows of weight 0 get NaN and no fold: ``fold`` is over the others.
+    """
+    from models.uplift.learner import check
+
+    given = check(X, treatment, propensity, weight, cluster)
+    outcomes = given.outcome(outcome)
+    crossfit = CrossFit.split(given.treatment, folds, seed, given.cluster)
+    effect = np.full((given.given, given.arms - 1), np.nan)
+    for train, held_out in crossfit.rounds():
+        learner = make().fit(
+            _rows(X, given.kept[train]),
+            given.treatment[train],
+            outcomes[train],
+            None if given.propensity is None else given.propensity[train],
+            given.weight[train],
+            None if given.cluster is None else given.cluster[train],
+        )
+        effect[given.kept[held_out]] = learner.effect(_rows(X, given.kept[held_out]))
+    return effect, crossfit
+
+
+def _rows(X: pd.DataFrame | Matrix, rows: Rows) -> pd.DataFrame | Matrix:
+    return X.iloc[rows] if isinstance(X, pd.DataFrame) else np.asarray(X)[rows]

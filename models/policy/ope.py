@@ -4,15 +4,22 @@ A :class:`Logged` holds n decisions of a log whose propensities are known and th
 question would have chosen each arm. An estimator turns it into :class:`Contributions`, and :func:`estimate` those into
 a value per decision with an interval. All estimators have the form
 
-    value = mean(base) + sum(numerator) / sum(denominator),
+    value = mean(base) + sum(weight * residual) / sum(weight or 1),
 
-so one linearisation and one bootstrap serve them all. Names and formulas follow Dudik, Langford & Li, "Doubly robust
-policy evaluation and learning" (ICML 2011), Wang, Agarwal & Dudik (ICML 2017, switch) and Su et al. (ICML 2020,
-shrinkage).
+so one linearisation, one interval and one bootstrap serve them all. Names and formulas follow Dudik, Langford & Li,
+"Doubly robust policy evaluation and learning" (ICML 2011), Wang, Agarwal & Dudik (ICML 2017, switch) and Su et al.
+(ICML 2020, shrinkage).
+
+The interval is Student's, with two additions that widen it where few decisions carry the weight, since there the
+normal interval of every importance-weighted estimator is too short. The skewness of the contributions moves the end
+on the long side outwards (Johnson, "Modified t tests and confidence intervals for asymmetrical populations", JASA 73,
+1978; the other end stays). And one decision of the largest weight is counted as if it had been missed: a log in which
+three such decisions are expected often shows one, and then looks as if the policy were certain.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,12 +27,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from features.errors import InputError
-from models.policy.intervals import cluster_sums, codes, effective_size, normal_quantile, standard_error
+from models.policy.estimate import Estimate as Estimate
+from models.policy.intervals import cluster_sums, codes, skewed_interval, standard_error
 from models.policy.price import Floats, Ints, matrix
 
 MOST = 5.0  # default limit of a weight for the clipped, switched and shrunk estimators
-HEAVY_SHARE = 0.05  # one decision carrying more of the total weight than this is an explosion
-FEWEST = 50.0  # so is an effective sample below this size: intervals rest on the central limit theorem
 
 
 class Logged:
@@ -76,112 +82,111 @@ class Logged:
 
 @dataclass(frozen=True)
 class Contributions:
-    """What each decision adds (n,) to an estimate; value = mean(base) + sum(numerator) / sum(denominator)."""
+    """What each decision adds (n,) to an estimate: ``base`` from the model alone, ``residual`` times ``weight`` on top.
+
+    ``normalised``: divide by the sum of the weights instead of by n.
+    """
 
     base: Floats
-    numerator: Floats
-    denominator: Floats
+    weight: Floats
+    residual: Floats
+    normalised: bool = False
+
+    @property
+    def numerator(self) -> Floats:
+        return self.weight * self.residual
+
+    @property
+    def denominator(self) -> Floats:
+        return self.weight if self.normalised else np.ones(len(self.weight))
+
+    @property
+    def ratio(self) -> float:
+        """What the weighted residuals add to the value."""
+        total = self.denominator.sum()
+        return float(self.numerator.sum() / total) if total else 0.0
 
     @property
     def value(self) -> float:
-        total = self.denominator.sum()
-        return float(self.base.mean() + (self.numerator.sum() / total if total else 0.0))
+        return float(self.base.mean()) + self.ratio
 
     @property
     def influence(self) -> Floats:
         """How far each decision moves the value, times n (first order)."""
-        total = self.denominator.sum()
-        ratio = self.numerator.sum() / total if total else 0.0
         mean = self.denominator.mean() or 1.0
-        return self.base - self.base.mean() + (self.numerator - ratio * self.denominator) / mean
+        return self.base - self.base.mean() + (self.numerator - self.ratio * self.denominator) / mean
+
+    @property
+    def surprise(self) -> Floats:
+        """Residuals (n,) in the units in which a weight moves the value, times n."""
+        if not self.normalised:
+            return self.residual
+        return (self.residual - self.ratio) / (self.weight.mean() or 1.0)
 
 
 Estimator = Callable[[Logged], Contributions]
 
 
-def _plain(base: Floats, numerator: Floats) -> Contributions:
-    return Contributions(base, numerator, np.ones(len(numerator)))
-
-
 def ips(log: Logged) -> Contributions:
     """Inverse propensity score: unbiased, wide."""
-    return _plain(np.zeros(len(log.weight)), log.weight * log.reward)
+    return Contributions(np.zeros(len(log.weight)), log.weight, log.reward)
 
 
 def clipped_ips(log: Logged, most: float = MOST) -> Contributions:
     """Inverse propensity score with weights cut at ``most``: narrower, biased towards zero."""
-    return _plain(np.zeros(len(log.weight)), np.minimum(log.weight, most) * log.reward)
+    return Contributions(np.zeros(len(log.weight)), np.minimum(log.weight, most), log.reward)
 
 
 def snips(log: Logged) -> Contributions:
     """Self-normalised (Hajek): the weighted average, unmoved by adding a constant to all rewards."""
-    return Contributions(np.zeros(len(log.weight)), log.weight * log.reward, log.weight)
+    return Contributions(np.zeros(len(log.weight)), log.weight, log.reward, normalised=True)
 
 
 def dm(log: Logged) -> Contributions:
-    """Direct method: what the outcome model says, as good as the model."""
+    """Direct method: what the outcome model says; the interval knows nothing of the model's bias."""
     base, rest = log.predicted()
-    return _plain(base, np.zeros_like(rest))
+    return Contributions(base, np.zeros_like(rest), rest)
 
 
 def dr(log: Logged) -> Contributions:
     """Doubly robust: the model, corrected by the weighted residuals; unbiased with known propensities."""
     base, rest = log.predicted()
-    return _plain(base, log.weight * rest)
+    return Contributions(base, log.weight, rest)
 
 
 def clipped_dr(log: Logged, most: float = MOST) -> Contributions:
     """Doubly robust with weights cut at ``most``."""
     base, rest = log.predicted()
-    return _plain(base, np.minimum(log.weight, most) * rest)
+    return Contributions(base, np.minimum(log.weight, most), rest)
 
 
 def sndr(log: Logged) -> Contributions:
     """Self-normalised doubly robust."""
     base, rest = log.predicted()
-    return Contributions(base, log.weight * rest, log.weight)
+    return Contributions(base, log.weight, rest, normalised=True)
 
 
 def switch_dr(log: Logged, most: float = MOST) -> Contributions:
     """Doubly robust where the weight is at most ``most``, the model alone elsewhere."""
     base, rest = log.predicted()
-    return _plain(base, np.where(log.weight <= most, log.weight, 0.0) * rest)
+    return Contributions(base, np.where(log.weight <= most, log.weight, 0.0), rest)
 
 
 def dros(log: Logged, most: float = MOST) -> Contributions:
     """Doubly robust with optimistic shrinkage: weight w becomes ``most * w / (w^2 + most)``."""
     base, rest = log.predicted()
-    return _plain(base, most * log.weight / (log.weight**2 + most) * rest)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value per decision with its interval, and how much data it rests on.
-
-    ``ess`` is the effective sample size, ``largest_weight`` the largest importance weight, ``exploded`` whether so few
-    decisions carry the weight that the interval deserves no trust. All three describe the weights before any clipping.
-    """
-
-    value: float
-    low: float
-    high: float
-    standard_error: float
-    n: int
-    ess: float
-    largest_weight: float
-    exploded: bool
+    return Contributions(base, most * log.weight / (log.weight**2 + most), rest)
 
 
 def estimate(log: Logged, estimator: Estimator, level: float = 0.95, bootstrap: int = 0, seed: int = 0) -> Estimate:
-    """The policy's value with a normal interval, or a percentile interval from ``bootstrap`` resamples of clusters."""
+    """The policy's value with its interval, or a percentile interval from ``bootstrap`` resamples of clusters."""
     terms = estimator(log)
     error = standard_error(terms.influence, log.cluster)
-    reach = normal_quantile(level) * error
-    low, high = terms.value - reach, terms.value + reach
+    low, high = skewed_interval(terms.value, terms.influence, log.cluster, _missed(terms.weight, terms.surprise), level)
     if bootstrap:
         drawn = _resampled(terms, log, bootstrap, seed)
         low, high = (float(bound) for bound in np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]))
-    return _estimate(terms.value, low, high, error, log)
+    return Estimate.of(terms.value, low, high, error, log.weight, log.cluster)
 
 
 def difference(log: Logged, other: Logged, estimator: Estimator, level: float = 0.95) -> Estimate:
@@ -189,17 +194,19 @@ def difference(log: Logged, other: Logged, estimator: Estimator, level: float = 
     if len(log.reward) != len(other.reward) or not np.array_equal(log.action, other.action):
         raise InputError("other", len(other.reward), "the same logged decisions beside another policy")
     mine, theirs = estimator(log), estimator(other)
-    value = mine.value - theirs.value
-    error = standard_error(mine.influence - theirs.influence, log.cluster)
-    reach = normal_quantile(level) * error
-    return _estimate(value, value - reach, value + reach, error, log)
+    value, influence = mine.value - theirs.value, mine.influence - theirs.influence
+    moved = mine.weight * mine.surprise - theirs.weight * theirs.surprise
+    apart = np.abs(mine.weight - theirs.weight)
+    missed = _missed(apart, np.divide(moved, apart, out=np.zeros_like(moved), where=apart > 0))
+    low, high = skewed_interval(value, influence, log.cluster, missed, level)
+    error = standard_error(influence, log.cluster)
+    return Estimate.of(value, low, high, error, log.weight, log.cluster)
 
 
-def _estimate(value: float, low: float, high: float, error: float, log: Logged) -> Estimate:
-    total, largest = float(log.weight.sum()), float(log.weight.max())
-    ess = effective_size(log.weight)
-    exploded = ess < FEWEST or largest > HEAVY_SHARE * total
-    return Estimate(value, low, high, error, len(log.reward), ess, largest, exploded)
+def _missed(weight: Floats, surprise: Floats) -> float:
+    """How far one more decision of the largest weight would typically move the value, times n."""
+    total = float(weight.sum())
+    return float(weight.max()) * math.sqrt(float(weight @ surprise**2) / total) if total else 0.0
 
 
 def _resampled(terms: Contributions, log: Logged, times: int, seed: int) -> Floats:

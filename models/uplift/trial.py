@@ -21,7 +21,8 @@ class Trial:
     ``X``: features, (n, d) table. ``treatment``: arm of each unit, (n,) in 0..K-1. ``propensity``: (n, K), probability
     of each arm; entries of arms that were not taken may be NaN (unknown), the taken one is always in (0, 1].
     ``value`` and ``cost``: (n,), what the unit brought and what the arm cost, in the spec's units. ``outcomes``:
-    further outcome columns by name. ``time``, ``cluster``: (n,) or None.
+    further outcome columns by name. ``time``, ``cluster``: (n,) or None. ``unit``: (n,) ids of the units, or None when
+    the data name none; ``missing``: (K,) further rows of each arm that are left out because an outcome is missing.
     """
 
     X: pd.DataFrame
@@ -35,6 +36,8 @@ class Trial:
     time: NDArray[np.datetime64] | None = None
     cluster: NDArray[np.object_] | None = None
     empirical: bool = False
+    unit: NDArray[np.object_] | None = None
+    missing: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.treatment)
@@ -62,6 +65,7 @@ class Trial:
             outcomes={name: values[rows] for name, values in self.outcomes.items()},
             time=None if self.time is None else self.time[rows],
             cluster=None if self.cluster is None else self.cluster[rows],
+            unit=None if self.unit is None else self.unit[rows],
         )
 
     def against_control(self, arm: int) -> Trial:
@@ -74,6 +78,7 @@ class Trial:
             treatment=(pair.treatment == arm).astype(np.int64),
             arms=(self.arms[0], self.arms[arm]),
             propensity=known,
+            missing=None if self.missing is None else self.missing[[0, arm]],
         )
 
 

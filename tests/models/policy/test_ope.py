@@ -168,6 +168,37 @@ def test_a_policy_the_log_never_followed_is_flagged_and_has_no_weight() -> None:
     assert found.ess == found.largest_weight == found.value == 0
 
 
+def test_a_log_of_one_arm_is_worth_what_it_earned() -> None:
+    found = ope.estimate(ope.Logged(np.zeros(60, int), np.arange(60.0), np.ones(60), np.ones((60, 1))), ope.snips)
+    assert found.value == pytest.approx(29.5)
+    assert found.warning is None
+
+
+def test_every_kind_of_explosion_has_its_sentence() -> None:
+    log, _ = simulate(400, 6)
+    propensity = log.propensity.copy()
+    propensity[7] = 1e-4
+    heavy = ope.estimate(ope.Logged(log.action, log.reward, propensity, log.target), ope.ips).warning
+    never = ope.estimate(ope.Logged([0, 0], [1.0, 2.0], [0.5, 0.5], [[0.0, 1.0]] * 2), ope.ips).warning
+    doubled = ope.estimate(ope.Logged(log.action, log.reward, log.propensity / 2, log.target), ope.ips).warning
+    assert heavy is not None
+    assert heavy.en.startswith("Weights exploded: 400 decisions count like")
+    assert never is not None
+    assert never.en.startswith("The log never took")
+    assert doubled is not None
+    assert doubled.en.startswith("The weights average 1.9")
+    assert all(words.zh for words in (heavy, never, doubled))
+
+
+def test_the_interval_is_never_shorter_than_the_normal_one() -> None:
+    for seed in range(5):
+        log, _ = simulate(200, seed, visits=2)
+        for name, estimator in ESTIMATORS.items():
+            found = ope.estimate(log, estimator)
+            assert found.low <= found.value - 1.95 * found.standard_error, name
+            assert found.high >= found.value + 1.95 * found.standard_error, name
+
+
 def test_one_cluster_says_nothing_about_the_spread() -> None:
     log = ope.Logged([0, 1], [1.0, 2.0], [0.5, 0.5], [[0.5, 0.5]] * 2, cluster=["u", "u"])
     assert ope.estimate(log, ope.ips).high == math.inf

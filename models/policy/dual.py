@@ -87,7 +87,7 @@ def _walk(
     values: Floats, costs: Floats, room: float, dear: Ints, cheap: Ints, rows: Ints, low: float, high: float
 ) -> Break:
     """Take hull steps of the undecided rows in order of slope until one does not fit."""
-    step_row, step_offer, slope, extra, gain = _hull_steps(values, costs, dear, cheap, rows)
+    step_row, step_offer, slope, extra, gain = hull_steps(values, costs, dear, cheap, rows)
     order = np.argsort(-slope, kind="stable")  # stable: a user's steps stay in order
     spent = np.cumsum(extra[order])
     fits = min(int(np.searchsorted(spent, room, side="right")), len(order) - 1)
@@ -103,14 +103,15 @@ def _walk(
     return Break(offer, price, max(above, price), min(below, price), bound)
 
 
-def _hull_steps(
+def hull_steps(
     values: Floats, costs: Floats, dear: Ints, cheap: Ints, rows: Ints
 ) -> tuple[Ints, Ints, Floats, Floats, Floats]:
     """Edges of the upper hulls between ``cheap`` and ``dear``: row, offer reached, slope, extra cost, gain."""
     value, cost = values[rows], costs[rows]
     here, end = cheap[rows], costs[rows, dear[rows]]
     last = np.full(len(rows), np.inf)
-    parts: list[tuple[Ints, Ints, Floats, Floats, Floats]] = []
+    none = np.zeros(0, dtype=np.intp)
+    parts: list[tuple[Ints, Ints, Floats, Floats, Floats]] = [(none, none, last[:0], last[:0], last[:0])]
     while len(rows):
         extra = cost - pick(cost, here)[:, None]
         gain = value - pick(value, here)[:, None]

@@ -5,8 +5,8 @@ and costing nothing) always allowed. Value is expected profit after the coupon's
 both in cents and both possibly negative: an offer that saves money is taken for free, one that loses value and saves
 money is taken when the budget it frees earns more elsewhere.
 
-``models.policy.dual`` finds the price of a cent exactly, ``models.policy.core`` the whole coupons around it, and the
-rule here turns the price into a decision per user.
+``models.policy.dual`` finds the price of a cent exactly and ``models.policy.core`` the whole coupons around it. This is
+the fast way for one budget; ``models.policy.program`` takes all limits at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from features.errors import InputError
 from models.policy.core import Deviations, close_gap
 from models.policy.dual import Break, find_break
-from models.policy.price import Floats, Ints, Price, best_offer, offers, pick, total
+from models.policy.price import Floats, Ints, best_offer, offers, pick, total
 
 SOLVED_CELLS = 4_000  # users x offers up to which whole coupons are searched until nothing better can exist
 ENOUGH = 1e-6  # relative distance to the bound at which the search stops in larger cases
@@ -28,31 +28,25 @@ ENOUGH = 1e-6  # relative distance to the bound at which the search stops in lar
 
 @dataclass(frozen=True)
 class Allocation:
-    """Who gets what, twice: the best whole-coupon allocation found, and the one that ``rule`` decides user by user.
+    """The best whole-coupon allocation found, and the price of a cent of budget.
 
     ``bound`` is the linear relaxation's value, above every allocation; ``gap`` is ``(bound - value) / |bound|``.
-    ``optimal`` says that no allocation is better (always so on small cases). Costs are correctly rounded sums
-    and are <= budget with no tolerance.
+    ``optimal`` says that no allocation is better (always so on small cases). ``cost`` is a correctly rounded sum and
+    <= budget with no tolerance. ``price`` is the dual's optimum; at ``rule_price``, half way to the next higher slope,
+    everybody's best offer by ``value - rule_price * cost`` keeps to the budget.
     """
 
     offer: Ints
     value: float
     cost: float
     price: float
+    rule_price: float
     bound: float
     optimal: bool
-    rule: Price
-    rule_offer: Ints
-    rule_value: float
-    rule_cost: float
 
     @property
     def gap(self) -> float:
-        return _gap(self.bound, self.value)
-
-    @property
-    def rule_gap(self) -> float:
-        return _gap(self.bound, self.rule_value)
+        return relative_gap(self.bound, self.value)
 
 
 def allocate(
@@ -60,7 +54,6 @@ def allocate(
     cost: ArrayLike,
     budget: float,
     eligible: ArrayLike | None = None,
-    lots: ArrayLike | None = None,
 ) -> Allocation:
     """Allocate offers to users under a budget.
 
@@ -69,8 +62,6 @@ def allocate(
         cost: (n, K) expected cost in cents; column 0 zero.
         budget: what the costs may add up to, in cents, >= 0.
         eligible: (n, K) booleans, offers a user may get; ``none`` is always allowed.
-        lots: (n,) numbers in [0, 1), one per user, that order users who tie at the price (``assign.lots``).
-            Without them the rule refuses every such user.
 
     Raises:
         InputError: for numbers that are not finite, shapes that do not fit, or a negative budget.
@@ -78,17 +69,15 @@ def allocate(
     # Columns in one piece: every pass below goes over one offer at a time.
     values, costs = (np.asfortranarray(table) for table in offers(value, cost, eligible))
     budget = _budget(budget)
-    drawn = _lots(lots, len(values))
 
     free = best_offer(values, costs, 0.0)
     free_cost = total(pick(costs, free))
     if free_cost <= budget:  # nothing to ration
         worth = total(pick(values, free))
-        rule = Price(0.0, 0.0, 0.0)
-        return Allocation(free, worth, free_cost, 0.0, worth, True, rule, free, worth, free_cost)
+        return Allocation(free, worth, free_cost, 0.0, 0.0, worth, True)
 
     broken = find_break(values, costs, budget, free)
-    rule, rule_offer = _rule(values, costs, budget, broken, drawn)
+    rule_price, rule_offer = _rule(values, costs, budget, broken)
     offer, optimal = _whole(values, costs, budget, broken, rule_offer)
     worth = total(pick(values, offer))
     return Allocation(
@@ -96,12 +85,9 @@ def allocate(
         value=worth,
         cost=total(pick(costs, offer)),
         price=broken.price,
+        rule_price=rule_price,
         bound=max(broken.bound, worth),  # equal up to rounding when the break falls between two steps
         optimal=optimal,
-        rule=rule,
-        rule_offer=rule_offer,
-        rule_value=total(pick(values, rule_offer)),
-        rule_cost=total(pick(costs, rule_offer)),
     )
 
 
@@ -137,40 +123,15 @@ def _deviations(values: Floats, costs: Floats, broken: Break, below: float) -> D
     return Deviations(row, column, extra, loss)
 
 
-def _rule(values: Floats, costs: Floats, budget: float, broken: Break, lots: Floats | None) -> tuple[Price, Ints]:
-    """Prices just above and below the break, and the share of tying users who pay the lower one.
-
-    Both prices lie half way to the next slope, so that rounding in a later recomputation decides nothing.
-    """
-    high = (broken.price + broken.above) / 2
-    offer = best_offer(values, costs, high)
-    step = max(high * 1e-12, 5e-324)
+def _rule(values: Floats, costs: Floats, budget: float, broken: Break) -> tuple[float, Ints]:
+    """A price half way above the break, so that rounding in a later recomputation decides nothing, and its choices."""
+    price = (broken.price + broken.above) / 2
+    offer = best_offer(values, costs, price)
+    step = max(price * 1e-12, 5e-324)
     while total(pick(costs, offer)) > budget:  # slopes closer together than rounding
-        high, step = high + step, 2 * step
-        offer = best_offer(values, costs, high)
-    low = min((broken.price + broken.below) / 2, high)
-    if lots is None:
-        return Price(high, low, 0.0), offer
-    cheaper = best_offer(values, costs, low)
-    rows = np.flatnonzero(cheaper != offer)
-    share = _share(costs, offer, cheaper, rows[np.argsort(lots[rows], kind="stable")], lots, budget)
-    rule = Price(high, low, share)
-    return rule, np.where(lots < share, cheaper, offer)
-
-
-def _share(costs: Floats, offer: Ints, cheaper: Ints, rows: Ints, lots: Floats, budget: float) -> float:
-    """The largest share of lots for which the tying ``rows``, in order of lot, still fit into the budget."""
-    if not len(rows):
-        return 0.0
-    spent = total(pick(costs, offer))
-    extra = np.cumsum(costs[rows, cheaper[rows]] - costs[rows, offer[rows]])
-    fits = int(np.searchsorted(extra, budget - spent, side="right"))
-    while fits:
-        share = float(lots[rows[fits]]) if fits < len(rows) else 1.0
-        if total(pick(costs, np.where(lots < share, cheaper, offer))) <= budget:
-            return share
-        fits -= 1  # the running sum rounds otherwise than the true one
-    return 0.0
+        price, step = price + step, 2 * step
+        offer = best_offer(values, costs, price)
+    return price, offer
 
 
 def _budget(budget: float) -> float:
@@ -183,14 +144,6 @@ def _budget(budget: float) -> float:
     return cents
 
 
-def _lots(lots: ArrayLike | None, users: int) -> Floats | None:
-    if lots is None:
-        return None
-    drawn = np.asarray(lots, dtype=np.float64)
-    if drawn.shape != (users,) or not ((drawn >= 0) & (drawn < 1)).all():
-        raise InputError("lots", drawn.shape, f"{users} numbers in [0, 1), one per user")
-    return drawn
-
-
-def _gap(bound: float, value: float) -> float:
+def relative_gap(bound: float, value: float) -> float:
+    """``(bound - value) / |bound|``; 0 where both are equal."""
     return 0.0 if bound == value else (bound - value) / abs(bound) if bound else math.inf

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from models.policy.assign import Policy, choose, lots
 from models.policy.knapsack import Allocation, allocate
 from models.policy.price import best_offer
 from oracles.knapsack import best_of_all_combinations, highs
@@ -53,13 +52,11 @@ def small_case(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]
 
 def assert_sound(found: Allocation, value: np.ndarray, cost: np.ndarray, budget: float) -> None:
     rows = np.arange(len(value))
-    for offer, total, spent in (
-        (found.offer, found.value, found.cost),
-        (found.rule_offer, found.rule_value, found.rule_cost),
-    ):
-        assert math.fsum(cost[rows, offer]) == spent <= budget
-        assert math.fsum(value[rows, offer]) == total <= found.bound
-    assert found.rule_value <= found.value
+    assert math.fsum(cost[rows, found.offer]) == found.cost <= budget
+    assert math.fsum(value[rows, found.offer]) == found.value <= found.bound
+    by_price = best_offer(value, cost, found.rule_price)
+    assert math.fsum(cost[rows, by_price]) <= budget
+    assert math.fsum(value[rows, by_price]) <= found.value
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -67,7 +64,7 @@ def test_small_cases_equal_a_milp_solver_and_its_linear_relaxation(seed: int) ->
     rng = np.random.default_rng(seed)
     for _ in range(60):
         value, cost, budget = small_case(rng)
-        found = allocate(value, cost, budget, lots=rng.random(len(value)))
+        found = allocate(value, cost, budget)
         assert_sound(found, value, cost, budget)
         assert found.optimal
         assert found.value == pytest.approx(highs(value, cost, budget), rel=1e-6, abs=1e-6)
@@ -102,9 +99,9 @@ anything = st.one_of(sizes, sizes.map(lambda size: -size), st.floats(-1e6, 1e6))
 def test_no_size_of_number_breaks_the_budget_or_the_bound(rows: list[tuple[float, ...]], budget: float) -> None:
     table = np.array(rows)
     value, cost = np.pad(table[:, :2], ((0, 0), (1, 0))), np.pad(table[:, 2:], ((0, 0), (1, 0)))
-    found = allocate(value, cost, budget, lots=np.arange(len(rows)) / len(rows))
-    assert max(found.cost, found.rule_cost) <= budget
-    assert found.rule_value <= found.value <= found.bound
+    found = allocate(value, cost, budget)
+    assert found.cost <= budget
+    assert found.value <= found.bound
 
 
 @given(tiny_cases(), st.floats(0, 1e4))
@@ -132,10 +129,9 @@ def test_the_unit_of_money_does_not_matter(seed: int, power: int) -> None:
 def test_large_cases_reach_999_per_mille_of_the_bound(share: float, seed: int) -> None:
     value, cost = shop(120_000, 5, seed)  # more cells than are walked at once: the bracket has to work
     budget = share * unrationed_cost(value, cost)
-    found = allocate(value, cost, budget, lots=np.random.default_rng(seed).random(len(value)))
+    found = allocate(value, cost, budget)
     assert_sound(found, value, cost, budget)
     assert found.gap <= 1e-5
-    assert found.rule_gap <= 1e-3
 
 
 def test_the_bound_of_a_mid_size_case_is_the_linear_optimum() -> None:
@@ -145,45 +141,21 @@ def test_the_bound_of_a_mid_size_case_is_the_linear_optimum() -> None:
 
 
 @pytest.mark.parametrize("users", [7, 120_000])
-def test_users_who_all_tie_are_split_by_lot_until_the_budget_is_spent(users: int) -> None:
+def test_users_who_all_tie_spend_the_budget_as_far_as_whole_coupons_go(users: int) -> None:
     value, cost = np.tile([0.0, 300.0], (users, 1)), np.tile([0.0, 100.0], (users, 1))
     budget = 100.0 * (users // 3) + 50
-    drawn = np.random.default_rng(0).random(users)
-    found = allocate(value, cost, budget, lots=drawn)
+    found = allocate(value, cost, budget)
     assert_sound(found, value, cost, budget)
-    assert int(found.rule_offer.sum()) == int(found.offer.sum()) == users // 3
-    assert drawn[found.rule_offer == 1].max() < drawn[found.rule_offer == 0].min()
-    assert found.rule.low < found.price == 3 < found.rule.high
+    assert int(found.offer.sum()) == users // 3
+    assert found.price == 3 < found.rule_price
 
 
-def test_without_lots_users_who_tie_are_refused_by_the_rule() -> None:
-    found = allocate([[0, 300.0]] * 3, [[0, 100.0]] * 3, 250)
-    assert found.rule_value == 0
-    assert found.value == 600
-
-
-@given(st.integers(0, 10_000), st.floats(0, 1.2), st.booleans())
-def test_the_price_rule_is_what_the_online_decision_does(seed: int, share: float, ties: bool) -> None:
-    value, cost = shop(50, 4, seed)
-    if ties:
-        value, cost = 100 * np.round(value / 100), 100 * np.round(cost / 100)
-    eligible = np.random.default_rng(seed).random(value.shape) < 0.8
-    users = [f"u{number}" for number in range(50)]
-    budget = share * abs(unrationed_cost(value, cost))
-    found = allocate(value, cost, budget, eligible, lots("salt", users))
-    policy = Policy(("none", "a", "b", "c"), found.rule, exploration=0.0, holdout=0.0, salt="salt")
-    alone = [
-        int(choose(policy, value[[i]], cost[[i]], [user], ["key"], eligible[[i]]).offer[0])
-        for i, user in enumerate(users)
-    ]
-    assert alone == found.rule_offer.tolist()
-
-
-def test_rounding_of_effects_does_not_change_the_rule() -> None:
+def test_rounding_of_effects_does_not_change_what_the_price_gives() -> None:
     value, cost = shop(5_000, 5, 6)
     found = allocate(value, cost, 0.2 * unrationed_cost(value, cost))
     noise = np.random.default_rng(0).choice([1 - 1e-14, 1, 1 + 1e-14], value.shape)
-    assert np.array_equal(best_offer(value * noise, cost * noise, found.rule.high), found.rule_offer)
+    given = best_offer(value, cost, found.rule_price)
+    assert np.array_equal(best_offer(value * noise, cost * noise, found.rule_price), given)
 
 
 def test_offers_that_are_not_eligible_are_never_given() -> None:
@@ -213,7 +185,7 @@ def test_a_budget_beyond_everyone_gives_all_their_best_at_price_zero() -> None:
     value, cost = shop(1_000, 5, 8)
     found = allocate(value, cost, 1e12)
     assert np.array_equal(found.offer, value.argmax(axis=1))
-    assert found.price == found.gap == found.rule.high == 0
+    assert found.price == found.gap == found.rule_price == 0
     assert found.optimal
 
 
@@ -253,8 +225,6 @@ def test_no_users_and_no_offers_are_answered() -> None:
         ({"cost": [[0, 2e12]]}, r"cost\[0, 1\]"),
         ({"value": [[1, 1]]}, r"value\[:, 0\]"),
         ({"eligible": [[1, 1]]}, "eligible"),
-        ({"lots": [1.0]}, "lots"),
-        ({"lots": [0.1, 0.2]}, "lots"),
     ],
 )
 def test_bad_input_names_the_field(change: dict[str, object], field: str) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import InputError
+from models.registry.ladder import Ladder, read_ladders
 from models.registry.merged import merged
 
 MANIFEST = "manifest.json"
@@ -115,6 +116,11 @@ class Artefact:
         artefact = cls(manifest["kind"], manifest["spec"], boosters, golden)
         artefact._check_golden(manifest["golden"]["outputs"])
         return artefact
+
+    @cached_property
+    def ladders(self) -> tuple[Ladder, ...]:
+        """The ladders that its offers form, checked once; see ``models.registry.ladder``."""
+        return read_ladders(self.spec)
 
     @cached_property
     def _loaded(self) -> dict[str, Any]:

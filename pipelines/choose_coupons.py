@@ -1,6 +1,6 @@
 """One round of coupons: score every user with the champion uplift model, price the budget, decide, promote the policy.
 
-Writes ``choices.parquet`` and ``report.json`` / ``report.html``; the policy (price, exploration, holdout, salt, the
+Writes ``choices.parquet`` and ``report.json`` / ``report.html``; the policy (prices, exploration, holdout, salt, the
 uplift version it was priced for) becomes the champion that the scoring service decides by.
 """
 
@@ -15,20 +15,23 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from prefect import flow, get_run_logger, task
 
 from features.errors import InputError
-from models.plots import bars
-from models.policy.assign import Policy, Price
-from models.policy.plan import Plan, plan
-from models.registry import Artefact, Loaded, Registry, effects
-from models.report import Money, Percent, Report, Text, Words
-from pipelines.read_features import matrix_of, newest_day, users_on
+from models.policy.assign import Policy
+from models.policy.explain import Explained
+from models.policy.fairness import Fairness
+from models.policy.plan import Plan
+from models.policy.segment import Segmentation
+from models.registry import Artefact, Registry
+from pipelines.read_features import newest_day, users_on
+from pipelines.round_inputs import Inputs, inputs_of
+from pipelines.round_policy import policy_of, segmentation
+from pipelines.round_report import report_of as report_of
 from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
 
-#: Actions on an account that keep coupons from it; a ``hold`` waits for a reviewer and keeps nothing.
-KEEPS_COUPONS = ("withhold", "revoke", "freeze", "block")
 CHOICES = pa.schema(
     [
         ("user_id", pa.string()),
@@ -41,9 +44,21 @@ CHOICES = pa.schema(
         ("cost_cents", pa.float64()),
         ("score", pa.float64()),
         ("reason", pa.string()),
+        ("p_abuse", pa.float64()),
+        ("rule_offer", pa.string()),
+        ("budget_price", pa.float64()),
+        ("unit_price_cents", pa.float64()),
+        ("runner_up", pa.string()),
+        ("lead_cents", pa.float64()),
+        ("price_below", pa.float64()),
+        ("offer_below", pa.string()),
+        ("price_above", pa.float64()),
+        ("offer_above", pa.string()),
+        ("cost_below_cents", pa.float64()),
+        ("cost_above_cents", pa.float64()),
+        ("unit_below_cents", pa.float64()),
     ]
 )
-NO_OFFER = Words("no coupon", "不发券")
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share that is done, 0 to 1."""
 
@@ -89,16 +104,20 @@ def run_round(
     day = day or newest_day(settings.features)
     users = users_on(settings.features, day)
     tell("choosing coupons", 0.2)
-    done = decide(users, uplift, settings, withheld_users(flags), round_key(day), budget_cents)
-    figures = done.figures()
+    inputs = inputs_of(settings, registry, uplift, users, flags)
+    done = decide(inputs, settings, round_key(day), budget_cents)
+    fair = compare_segments(done, users, segmentation(settings))
     tell("writing the choices", 0.7)
     out.mkdir(parents=True, exist_ok=True)
     choices = out / "choices.parquet"
-    pq.write_table(
-        pa.Table.from_pandas(choices_of(done, users, round_key(day)), CHOICES, preserve_index=False), choices
-    )
-    page = report_of(done, day).write(out)
-    version = log_policy(registry, done.policy, figures, out)
+    rows = choices_of(done, inputs, round_key(day))
+    pq.write_table(pa.Table.from_pandas(rows, CHOICES, preserve_index=False), choices)
+    report = report_of(done, day, fair)
+    page = report.write(out)
+    figures = {name: value for name, value in report.figures.items() if isinstance(value, float)}
+    # A metric's name takes no brackets: what is named after an offer or a segment stands in the report alone.
+    metrics = {name: value for name, value in figures.items() if "[" not in name}
+    version = log_policy(registry, done.policy, metrics, out)
     tell("coupons are chosen", 1.0)
     return Round(version, uplift.version, day, figures, choices, page)
 
@@ -108,51 +127,30 @@ def round_key(day: date) -> str:
     return f"round:{day.isoformat()}"
 
 
-def withheld_users(flags: Path | None) -> frozenset[str]:
-    """Accounts whose flag keeps coupons from them; none without a flags file."""
-    if flags is None:
-        return frozenset()
-    try:
-        frame = pq.read_table(flags, columns=["user_id", "action"]).to_pandas()
-    except (OSError, pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise InputError("flags", str(flags), f"a Parquet file with user_id and action ({error})") from error
-    return frozenset(frame.loc[frame.action.isin(KEEPS_COUPONS), "user_id"])
+def decide(inputs: Inputs, settings: Settings, key: str, budget_cents: int | None = None) -> Plan:
+    """The plan that spends the settings' limits on these users; ``budget_cents`` replaces the settings' budget.
+
+    Raises :class:`models.policy.limits.Infeasible`, which names the limits, when no round can keep them.
+    """
+    return inputs.plan(policy_of(settings, inputs.arms, key, inputs.uplift_version, budget_cents), key)
 
 
-def decide(
-    users: pd.DataFrame,
-    uplift: Loaded,
-    settings: Settings,
-    withheld: frozenset[str],
-    key: str,
-    budget_cents: int | None = None,
-) -> Plan:
-    """Effects of every offer on every user, and the plan that spends the budget on them."""
-    found = effects(uplift.artefact, matrix_of(users, uplift.artefact.features))
-    policy = Policy(
-        arms=found.arms,
-        price=Price(0.0, 0.0, 0.0),
-        exploration=settings.policy.exploration,
-        holdout=settings.policy.holdout,
-        salt=settings.policy.salt,
-        version=key,
-        uplift_version=uplift.version,
-        budget_cents=settings.policy.budget_cents if budget_cents is None else budget_cents,
-    )
-    ids = users["user_id"].tolist()
-    withhold = np.fromiter((user in withheld for user in ids), np.bool_, len(ids))
-    return plan(policy, found.profit, found.cost, ids, [key] * len(ids), withhold=withhold)
+def compare_segments(done: Plan, users: pd.DataFrame, segments: Segmentation | None) -> Fairness | None:
+    """The round's segments side by side; None where the settings name none that these users have."""
+    if segments is None or segments.feature not in users:
+        return None
+    return done.fairness(segments.of(users[segments.feature]))
 
 
-def choices_of(done: Plan, users: pd.DataFrame, key: str) -> pd.DataFrame:
+def choices_of(done: Plan, inputs: Inputs, key: str) -> pd.DataFrame:
     """One row per user: what was decided, how likely it was, what it is expected to bring, and why."""
-    assigned = done.assigned
-    rows = np.arange(len(users))
+    assigned, found = done.assigned, done.explained()
+    rows, arms = np.arange(len(inputs.users)), np.array([*done.policy.arms, None], dtype=object)  # place -1 is no arm
     return pd.DataFrame(
         {
-            "user_id": users["user_id"],
+            "user_id": inputs.users["user_id"],
             "key": key,
-            "offer": np.array(done.policy.arms, dtype=object)[assigned.offer],
+            "offer": arms[assigned.offer],
             "propensity": assigned.propensity,
             "holdout": assigned.holdout,
             "explored": assigned.explored,
@@ -160,8 +158,28 @@ def choices_of(done: Plan, users: pd.DataFrame, key: str) -> pd.DataFrame:
             "cost_cents": done.cost,
             "score": assigned.score[rows, assigned.offer],
             "reason": assigned.reasons,
+            "p_abuse": np.zeros(len(rows)) if inputs.p_abuse is None else inputs.p_abuse,
+            "rule_offer": arms[assigned.best],
+            **_turns(found, arms),
         }
     )
+
+
+def _turns(found: Explained, arms: NDArray[np.object_]) -> dict[str, NDArray[np.object_] | NDArray[np.float64]]:
+    """What the choice had to beat and what would change it, named as in ``models.policy.reasons.Why``."""
+    return {
+        "budget_price": found.budget_price,
+        "unit_price_cents": found.unit_price,
+        "runner_up": arms[found.runner_up],
+        "lead_cents": found.lead,
+        "price_below": found.price_below,
+        "offer_below": arms[found.offer_below],
+        "price_above": found.price_above,
+        "offer_above": arms[found.offer_above],
+        "cost_below_cents": found.cost_below,
+        "cost_above_cents": found.cost_above,
+        "unit_below_cents": found.unit_below,
+    }
 
 
 def log_policy(registry: Registry, policy: Policy, figures: dict[str, float], report: Path | None = None) -> str:
@@ -172,41 +190,6 @@ def log_policy(registry: Registry, policy: Policy, figures: dict[str, float], re
     version = registry.log("policy", artefact, params, figures, report)
     registry.promote("policy", version, reason=f"priced {policy.version} for uplift {policy.uplift_version}")
     return version
-
-
-def report_of(done: Plan, day: date) -> Report:
-    """The round's figures as a page."""
-    figures = done.figures()
-    report = Report(Words("Coupons chosen", "选券结果"), subtitle=day.isoformat())
-    report.add_tiles(
-        [
-            (Words("expected spend", "预期花费"), Money(figures["spend_cents"])),
-            (Words("budget", "预算"), Money(figures["budget_cents"])),
-            (Words("expected profit", "预期利润"), Money(figures["profit_cents"])),
-            (Words("below the best possible by at most", "距最优上界至多"), Percent(figures["gap"])),
-        ]
-    )
-    arms, offer = done.policy.arms, done.assigned.offer
-    shares = [figures[f"share_{arm}"] for arm in arms]
-    names: list[Text] = [NO_OFFER, *arms[1:]]
-    report.add_table(
-        Words("Offers", "各券占比"),
-        [
-            Words("offer", "券"),
-            Words("users", "用户数"),
-            Words("share", "占比"),
-            Words("expected cost", "预期成本"),
-        ],
-        [
-            [name, int((offer == at).sum()), Percent(shares[at]), Money(float(done.cost[offer == at].sum()))]
-            for at, name in enumerate(names)
-        ],
-    )
-    report.add_figure(
-        Words("Who gets what", "各券占用户的比例"),
-        bars(names, [100 * share for share in shares], Words("share of users, %", "用户占比，%")),
-    )
-    return report.add_figures(figures)
 
 
 def _silent(what: str, share: float) -> None:

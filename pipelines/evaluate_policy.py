@@ -21,39 +21,37 @@ from models.baseline_profit import baseline_profit
 from models.plots import Interval, intervals
 from models.policy import ope
 from models.policy.assign import Policy
-from models.policy.compare import BEST_ARM, NO_ONE, POLICY, RANDOM, RESPONSE, Comparison, Decisions, compare
+from models.policy.budget_curve import BudgetCurves
+from models.policy.compare import NO_ONE, POLICY, RESPONSE, Comparison, Decisions, chances, compare
+from models.policy.expected import expected_profit
+from models.policy.fairness import Fairness, fairness
 from models.registry import Loaded, Registry, effects
 from models.report import Estimate, Money, Report, Words
+from pipelines.abuse_probability import abuse_probability
 from pipelines.build_features import last_day
+from pipelines.policy_curves import add_curves, curve_figures, curves
+from pipelines.policy_words import policy_words
 from pipelines.read_features import decisions_between, matrix_of, open_tables
+from pipelines.round_policy import segmentation
+from pipelines.round_report import add_fairness
 from pipelines.runtime import may_pass
 from serving.settings import Settings, load_settings
 
 FEWEST = 100  # decisions below which no interval deserves the name
-_POLICIES = {
-    POLICY: Words("the policy", "本策略"),
-    NO_ONE: Words("no coupons", "不发券"),
-    BEST_ARM: Words("best single offer to everyone", "全员最佳单一券"),
-    RANDOM: Words("random offer", "随机发券"),
-    RESPONSE: Words("response ranking", "响应排序"),
-}
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share that is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The comparison, the versions it is about, and its report."""
+    """The comparison, the versions it is about, its report, and the report's flat figures."""
 
     policy_version: str
     uplift_version: str
     after: datetime
     comparison: Comparison
     report: Path
-
-    @property
-    def figures(self) -> dict[str, float | str | bool]:
-        return self.comparison.figures()
+    figures: dict[str, object]
 
 
 def judge_policy(
@@ -89,15 +87,20 @@ def judge_policy(
     before = before or midnight(last_day(shop))
     frame = decisions_between(con, shop, after, before, settings.shop.timezone, policy.arms)
     tell("comparing policies", 0.7)
-    found = compare(policy, decisions_of(frame, policy, uplift))
-    page = report_of(found).write(out)
+    held_out = decisions_of(frame, policy, uplift, registry.champion("abuse"))
+    found = compare(policy, held_out)
+    report = report_of(found, curves(held_out), _fair(settings, policy, held_out, frame))
+    page = report.write(out)
     registry.note("policy", champion.version, lift_low=f"{found.named(POLICY).lift.low:.4f}")
     tell("the policy is judged", 1.0)
-    return Evaluation(champion.version, uplift.version, after, found, page)
+    return Evaluation(champion.version, uplift.version, after, found, page, dict(report.figures))
 
 
-def decisions_of(frame: pd.DataFrame, policy: Policy, uplift: Loaded) -> Decisions:
-    """Logged decisions with outcomes and features, beside what the models predict for them."""
+def decisions_of(frame: pd.DataFrame, policy: Policy, uplift: Loaded, abuse: Loaded | None = None) -> Decisions:
+    """Logged decisions with outcomes and features, beside what the models predict for them.
+
+    The effects are discounted by the chance of abuse, as they are when coupons are chosen; without ``abuse`` by none.
+    """
     if len(frame) < FEWEST:
         raise InputError("held-out decisions", len(frame), f"at least {FEWEST} with a closed outcome window")
     X = matrix_of(frame, uplift.artefact.features)
@@ -108,7 +111,8 @@ def decisions_of(frame: pd.DataFrame, policy: Policy, uplift: Loaded) -> Decisio
     for row, names in enumerate(frame["eligible"]):
         eligible[row, [place[name] for name in names]] = True
     profit = (frame["value_cents"] - frame["cost_cents"]).to_numpy(dtype=np.float64)
-    taken = found.profit[np.arange(len(frame)), action]
+    effect = expected_profit(found, abuse_probability(abuse, frame))
+    taken = effect[np.arange(len(frame)), action]
     return Decisions(
         action=action,
         eligible=eligible,
@@ -116,14 +120,34 @@ def decisions_of(frame: pd.DataFrame, policy: Policy, uplift: Loaded) -> Decisio
         profit_cents=profit,
         cost_cents=frame["cost_cents"].to_numpy(dtype=np.float64),
         user_ids=frame["user_id"].tolist(),
-        effect=found.profit,
+        effect=effect,
         effect_cost=found.cost,
         baseline=baseline_profit(X, profit, taken, frame["user_id"]),
+        facts=dict(zip(policy.needs, matrix_of(frame, policy.needs).T, strict=True)),
     )
 
 
-def report_of(found: Comparison) -> Report:
-    """The comparison as a page; first of all whether the policy earns more than no coupons, and what earns more."""
+def _fair(settings: Settings, policy: Policy, decisions: Decisions, frame: pd.DataFrame) -> Fairness | None:
+    """What the policy's rule would have given each segment on the held-out decisions; None without segments."""
+    segments = segmentation(settings)
+    if segments is None or segments.feature not in frame:
+        return None
+    chance = chances(policy, decisions)
+    return fairness(
+        segments.of(frame[segments.feature]),
+        1 - chance[:, 0],
+        (chance * decisions.effect).sum(axis=1),
+        (chance * decisions.effect_cost).sum(axis=1),
+        np.where(decisions.eligible, decisions.effect, 0.0).max(axis=1),
+        cluster=decisions.user_ids,
+    )
+
+
+def report_of(found: Comparison, budgets: BudgetCurves | None = None, fair: Fairness | None = None) -> Report:
+    """The comparison as a page; first of all whether the policy earns more than no coupons, and what earns more.
+
+    Then profit at every budget, and the segments side by side, where they are given.
+    """
     report = Report(Words("What the policy is worth", "策略价值评估"))
     _verdicts(report, found)
     mine, ranking = found.named(POLICY), found.named(RESPONSE)
@@ -139,35 +163,44 @@ def report_of(found: Comparison) -> Report:
         Words("Lift over no coupons", "较不发券的增益"),
         intervals(
             [
-                Interval(
-                    policy_words(one.name), *(part / 100 for part in (one.lift.value, one.lift.low, one.lift.high))
-                )
-                for one in found.standings
+                Interval(policy_words(name), lift.value / 100, lift.low / 100, lift.high / 100)
+                for name, lift in ((one.name, one.lift) for one in found.standings)
             ],
             Words("¥ per decision", "元/决策"),
             reference=0.0,
         ),
     )
-    return report.add_figures(found.figures())
+    report.add_figures(found.figures())
+    if budgets is not None:
+        add_curves(report, budgets)
+        report.add_figures(curve_figures(budgets))
+    if fair is not None:
+        add_fairness(report, fair)
+        report.add_figures(fair.figures())
+    return report
 
 
-def policy_words(name: str) -> Words:
-    """A policy's name for people: ``everyone:flat_8`` is "everyone: flat_8", 全员 flat_8."""
-    kind, _, arm = name.partition(":")
-    return Words(f"everyone: {arm}", f"全员 {arm}") if kind == "everyone" else _POLICIES.get(name, Words(name, name))
+#: What the interval of the lift shows: above zero, neither, below zero.
+_SHOWN = {
+    1: (". It pays.", "，确有收益。", "good"),
+    0: (": not shown to pay.", "，尚不能证明有收益。", "neutral"),
+    -1: (". It does not pay.", "，发券不划算。", "bad"),
+}
 
 
 def _verdicts(report: Report, found: Comparison) -> None:
     mine = found.named(POLICY)
-    pays = mine.lift.low > 0
-    lift, low, high = (Money(part, 2).html() for part in (mine.lift.value, mine.lift.low, mine.lift.high))
+    lift = mine.lift
+    amount, low, high = (Money(part, 2).html() for part in (abs(lift.value), lift.low, lift.high))
+    less = lift.value < 0
+    en, zh, tone = _SHOWN[(lift.low > 0) - (lift.high < 0)]
     report.add_verdict(
         Words(
-            f"Against no coupons the policy earns {lift} more per decision [{low}, {high}]"
-            + (". It pays." if pays else ": not shown to pay."),
-            f"与不发券相比，每次决策多赚 {lift} [{low}, {high}]" + ("，确有收益。" if pays else "，尚不能证明有收益。"),
+            f"Against no coupons the policy earns {amount} {'less' if less else 'more'} per decision "
+            f"(difference {low} to {high}){en}",
+            f"与不发券相比，每次决策{'少' if less else '多'}赚 {amount}（差异 {low} 至 {high}）{zh}",
         ),
-        "good" if pays else "neutral",
+        tone,
     )
     rivals = [one for one in found.standings if one.name not in (POLICY, NO_ONE) and one.behind_policy.high < 0]
     if rivals:

@@ -16,7 +16,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from models.policy.assign import Policy, in_holdout
-from models.policy.price import Price
+from models.policy.prices import Prices
 from serving.breaker import Breaker
 from serving.scoring.messages import Decision, DecisionRequest, OfferScore, Reason, Risk, RiskRequest
 
@@ -153,7 +153,7 @@ def decide_by_rules(ask: DecisionRequest, known: Fallback) -> Decision:
 
 def is_held_out(known: Fallback, user_id: str) -> bool:
     """The same draw as the policy's, so that a fallback never gives a coupon to the holdout."""
-    policy = Policy((NONE,), Price(0.0, 0.0, 0.0), 0.0, known.holdout, known.salt)
+    policy = Policy((NONE,), Prices.of_cost(0.0, 1), 0.0, known.holdout, known.salt)
     return bool(in_holdout(policy, [user_id])[0])
 
 

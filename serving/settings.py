@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.errors import InputError
+from serving.policy_settings import Policy
 from serving.shop_settings import Advice, Checks, Claims, Pricing, Rollback, Section, StackRules, Webhooks
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
@@ -38,15 +39,6 @@ class Shop(Section):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"an IANA time zone name, not {name!r}") from error
         return name
-
-
-class Policy(Section):
-    """How coupons are chosen; every log stays fit for unbiased retraining."""
-
-    budget_cents: int = Field(3_000_000, ge=0)
-    exploration: float = Field(0.05, ge=0, le=1)
-    holdout: float = Field(0.05, ge=0, lt=1)
-    salt: str = "fairdeal"
 
 
 # Everybody can read it here: it keys hashes on one's own machine only.

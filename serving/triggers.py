@@ -21,7 +21,7 @@ from serving.scoring.messages import Decision as Scored
 from serving.scoring.messages import DecisionRequest
 from serving.store.claimable import claimable
 from serving.store.decisions import Decision, add_decision
-from serving.store.links import live_counts
+from serving.store.links import claim_counts, live_counts
 from serving.store.people import shopper_of
 from serving.store.shelf import find_campaign, find_template, on_offer
 from serving.store.unit import Answer, Command, Transaction
@@ -89,7 +89,7 @@ def _eligible(
         priced,
         {template_id: cents for template_id, cents in most.items() if cents is not None},
         standing_of(connection, who.user_id),
-        live_counts(connection, who.user_id, hashed, now),
+        {**live_counts(connection, who.user_id, hashed, now), **claim_counts(connection, who.user_id, now)},
     )
 
 

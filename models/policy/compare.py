@@ -8,8 +8,8 @@ they would have earned anyway, until as much is spent as the policy is expected 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +27,8 @@ class Decisions:
 
     ``action`` (n,), ``eligible`` (n, K), ``propensity`` (n,), ``profit_cents`` (n,) margin less coupon cost,
     ``cost_cents`` (n,), ``user_ids`` (n,); ``effect`` and ``effect_cost`` (n, K) predicted profit and coupon cost
-    against none; ``baseline`` (n,) predicted profit without an offer. The models have not seen these outcomes.
+    against none; ``baseline`` (n,) predicted profit without an offer; ``facts`` the features in ``Policy.needs``. The
+    models have not seen these outcomes.
     """
 
     action: NDArray[np.intp]
@@ -39,6 +40,7 @@ class Decisions:
     effect: Floats
     effect_cost: Floats
     baseline: Floats
+    facts: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,13 @@ def compare(policy: Policy, decisions: Decisions, level: float = 0.95) -> Compar
     return Comparison(len(decisions.action), policy.arms[best_arm], standings)
 
 
+def chances(policy: Policy, decisions: Decisions) -> Floats:
+    """What the policy's price rule would have given (n, K), 0 or 1: without exploration, holdout or its rates."""
+    rule = replace(policy, exploration=0.0, holdout=0.0, rates=None)
+    effect, cost, users = decisions.effect, decisions.effect_cost, decisions.user_ids
+    return probabilities(rule, effect, cost, users, decisions.eligible, decisions.facts)
+
+
 def _log(decisions: Decisions, target: Floats, reward: Floats, is_profit: bool) -> Logged:
     q_hat = decisions.baseline[:, None] + decisions.effect if is_profit else decisions.effect_cost
     return Logged(decisions.action, reward, decisions.propensity, target, q_hat, np.asarray(decisions.user_ids))
@@ -115,8 +124,7 @@ def _targets(policy: Policy, decisions: Decisions) -> tuple[dict[str, Floats], i
     effect, cost = matrix("effect", decisions.effect), matrix("effect_cost", decisions.effect_cost)
     eligible = decisions.eligible.copy()
     eligible[:, 0] = True
-    rule = replace(policy, exploration=0.0, holdout=0.0)
-    mine = probabilities(rule, effect, cost, decisions.user_ids, eligible)
+    mine = chances(policy, decisions)
     best = int(np.where(eligible, effect, 0.0).mean(axis=0).argmax())
     targets = {POLICY: mine, NO_ONE: _everyone(0, eligible)}
     targets |= {f"everyone:{policy.arms[arm]}": _everyone(arm, eligible) for arm in range(1, len(policy.arms))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,8 +86,7 @@ class Holder:
         try:
             loaded = self._source.load(name, version)
             part: Any = Policy.from_spec(loaded.artefact.spec) if name == POLICY else loaded.artefact
-            if name != POLICY:
-                self._check(name, part)
+            self._check(name, part.needs if name == POLICY else part.features)
         except (ArtefactError, InputError) as error:
             # The reason is for operators: /v1/model and the log; the old version stays.
             self.refused[name] = f"version {version}: {error}"
@@ -97,9 +97,9 @@ class Holder:
         versions = {**champions.version_of, name: version}
         return replace(champions, **{name: part}, versions=tuple(sorted(versions.items())))
 
-    def _check(self, name: str, artefact: Any) -> None:
+    def _check(self, name: str, needed: Iterable[str]) -> None:
         """Every feature of the model must be one that is served online, in a group or by live counts."""
         served = {feature for group in GROUPS for feature in self._features.names(group)}
-        missing = [feature for feature in artefact.features if feature not in served]
+        missing = [feature for feature in needed if feature not in served]
         if missing:
             raise InputError(f"{name} features", missing, "features of the online groups")

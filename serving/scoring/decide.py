@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.errors import InputError
-from models.policy.assign import Assigned, choose
+from models.policy.assign import REASONS, Assigned, Case, explain_decisions, settle
+from models.policy.draws import Draws
+from models.policy.expected import expected_profit
+from models.policy.explain import Explained
+from models.policy.reasons import Why
 from models.registry import Effects, effects
 from serving.scoring.champions import UPLIFT, Champions
-from serving.scoring.messages import Decision, DecisionRequest, OfferScore, Risk
+from serving.scoring.messages import KEEPS_COUPONS, Decision, DecisionRequest, Explanation, OfferScore, Risk
 from serving.scoring.risk import assess
 from serving.scoring.sources import FeatureReader, Standings
 from serving.scoring.vectors import Facts, gather
 
 NONE = "none"
-_WITHHOLDING = ("withhold", "revoke", "freeze", "block")
 
 
 class NotReadyError(RuntimeError):
@@ -35,20 +40,38 @@ def decide(
     risks = assess(champions, asks, facts, standings([ask.user_id for ask in asks]))
     X = np.stack([fact.vector(uplift.features) for fact in facts])
     effect = _in_policy_order(effects(uplift, X), policy.arms)
-    eligible = np.array([[arm == NONE or arm in ask.offers for arm in policy.arms] for ask in asks])
-    assigned = choose(
+    profit = expected_profit(effect, [_p_abuse(risk) for risk in risks])
+    case = Case.of(
         policy,
-        effect.profit,
+        profit,
         effect.cost,
-        [ask.user_id for ask in asks],
-        [ask.key for ask in asks],
-        eligible,
-        np.array([risk.action in _WITHHOLDING for risk in risks]),
+        np.array([[arm == NONE or arm in ask.offers for arm in policy.arms] for ask in asks]),
+        np.array([risk.action in KEEPS_COUPONS for risk in risks]),
+        dict(zip(policy.needs, np.stack([fact.vector(policy.needs) for fact in facts]).T, strict=True)),
     )
+    draws = Draws.of(policy.salt, [ask.user_id for ask in asks], [ask.key for ask in asks])
+    assigned = settle(policy, case, draws)
+    settled = _Settled(effect, profit, assigned, explain_decisions(policy, case, assigned))
     return [
-        _decision(champions, ask, fact, risk, effect, assigned, i)
+        _decision(champions, ask, fact, risk, settled, i)
         for i, (ask, fact, risk) in enumerate(zip(asks, facts, risks, strict=True))
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """The decisions of a request with what they rest on; ``profit`` (n, K) is after the chance of abuse."""
+
+    effect: Effects
+    profit: NDArray[np.float64]
+    assigned: Assigned
+    explained: Explained
+
+
+def _p_abuse(risk: Risk) -> float:
+    """The chance of abuse that discounts the value; 0 where nothing is known and for whom a person has cleared."""
+    cleared = risk.flagged and risk.action == "allow"
+    return 0.0 if risk.score is None or cleared else risk.score
 
 
 def _in_policy_order(effect: Effects, arms: tuple[str, ...]) -> Effects:
@@ -63,15 +86,12 @@ def _in_policy_order(effect: Effects, arms: tuple[str, ...]) -> Effects:
 
 
 def _decision(
-    champions: Champions,
-    ask: DecisionRequest,
-    fact: Facts,
-    risk: Risk,
-    effect: Effects,
-    assigned: Assigned,
-    i: int,
+    champions: Champions, ask: DecisionRequest, fact: Facts, risk: Risk, settled: _Settled, i: int
 ) -> Decision:
-    arms = effect.arms
+    effect, assigned = settled.effect, settled.assigned
+    arms, open_ = effect.arms, assigned.eligible[i]
+    tables = (effect.value, effect.cost, effect.redeem, assigned.score, assigned.probabilities, settled.profit)
+    value, cost, redeem, score, chance, profit = (table[i].tolist() for table in tables)
     versions = champions.version_of
     if not champions.policy_fits and champions.policy is not None:
         versions["policy_made_for_uplift"] = champions.policy.uplift_version
@@ -84,20 +104,21 @@ def _decision(
     return Decision(
         key=ask.key,
         user_id=ask.user_id,
-        eligible=[arm for arm in arms if arm == NONE or arm in ask.offers],
+        eligible=[arm for k, arm in enumerate(arms) if open_[k]],
         offer=arms[int(assigned.offer[i])],
         propensity=float(assigned.propensity[i]),
         holdout=bool(assigned.holdout[i]),
         explored=bool(assigned.explored[i]),
-        reason=assigned.reasons[i],
+        reason=REASONS[assigned.reason[i]],
         offers=[
             OfferScore(
                 offer=arm,
-                value_cents=float(effect.value[i, k]),
-                cost_cents=float(effect.cost[i, k]),
-                redeem_probability=float(effect.redeem[i, k]),
-                score=_finite(float(assigned.score[i, k])),
-                probability=float(assigned.probabilities[i, k]),
+                value_cents=value[k],
+                cost_cents=cost[k],
+                redeem_probability=redeem[k],
+                score=_finite(score[k]),
+                probability=chance[k],
+                profit_cents=profit[k],
             )
             for k, arm in enumerate(arms)
             if arm == NONE or arm in ask.offers
@@ -106,7 +127,15 @@ def _decision(
         cold_start=not fact.known,
         features_as_of=fact.as_of,
         versions=versions,
+        explanation=_explanation(settled, i),
     )
+
+
+def _explanation(settled: _Settled, i: int) -> Explanation:
+    assigned = settled.assigned
+    why = Why.of(settled.explained, settled.effect.arms, settled.profit, settled.effect.cost, i)
+    english, chinese = why.sentences(REASONS[assigned.reason[i]])
+    return Explanation.model_construct(**vars(why), en=english, zh=chinese)  # checked values
 
 
 def _finite(score: float) -> float | None:

@@ -11,6 +11,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 ACTIONS = ("allow", "cap", "hold", "step_up", "withhold", "revoke", "freeze", "block")
+KEEPS_COUPONS = ("withhold", "revoke", "freeze", "block")
+"""Actions that keep coupons from an account; a ``hold`` waits for a reviewer and keeps nothing."""
 Action = Annotated[str, StringConstraints(pattern=f"^({'|'.join(ACTIONS)})$")]
 
 
@@ -68,7 +70,8 @@ class RiskRequest(Subject):
 
 
 class OfferScore(Message):
-    """Cents: expected effect on margin, expected coupon cost, and the score that was ranked (profit less λ x cost)."""
+    """Cents: expected effect on margin, expected coupon cost, profit after the chance of abuse, and the score that was
+    ranked (profit less the prices of budget and offer)."""
 
     offer: str
     value_cents: float | None
@@ -76,6 +79,32 @@ class OfferScore(Message):
     redeem_probability: float | None
     score: float | None
     probability: float
+    profit_cents: float | None = None
+
+
+class Explanation(Message):
+    """Why the price rule gives what it gives, whatever chance or risk made of it; cents, null where nothing is to say.
+
+    Each of the last lines alone would turn the choice: a price of ¥1 of budget below or above, an expected cost of the
+    runner-up below, of the choice above, or a price of one unit of the runner-up below.
+    """
+
+    rule_offer: str
+    profit_cents: float
+    cost_cents: float
+    budget_price: float = Field(description="profit that one cent of coupon cost must bring")
+    unit_price_cents: float = Field(description="profit that one coupon of a limited offer must bring")
+    runner_up: str | None
+    lead_cents: float | None = Field(description="how far the choice is ahead of the runner-up")
+    price_below: float | None
+    offer_below: str | None
+    price_above: float | None
+    offer_above: str | None
+    cost_below_cents: float | None
+    cost_above_cents: float | None
+    unit_below_cents: float | None
+    en: str
+    zh: str
 
 
 class Decision(Message):
@@ -95,6 +124,7 @@ class Decision(Message):
     features_as_of: datetime | None
     versions: dict[str, str]
     fallback: bool = False
+    explanation: Explanation | None = None
 
 
 class DecisionAnswers(Message):

@@ -1,5 +1,5 @@
-"""How many accounts claimed coupons on one device, IP or address lately: counts that no nightly feature can know
-yet."""
+"""How many accounts claimed coupons on one device, IP or address lately, and how many one user did: counts that no
+nightly feature can know yet."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from serving.store.rows import Prepared
 from serving.store.schema import coupons
 
 WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+CLAIM_WINDOWS = {"7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
 
 
 def live_counts(
@@ -33,6 +34,25 @@ def live_counts(
             counts[f"{kind}_others_{window}"] = float(count)
             counts[f"{kind}_accounts_{window}"] = float(count + 1)
     return counts
+
+
+def claim_counts(connection: Connection, user_id: str, now: datetime) -> dict[str, float]:
+    """Coupons that the user claimed per window, named like the user's features: what contact limits look at."""
+    times = {f"since_{window}": now - length for window, length in CLAIM_WINDOWS.items()}
+    found = _claims().all(connection, {**times, "user_id": user_id})[0]
+    return {f"claims_{window}": float(count) for window, count in zip(CLAIM_WINDOWS, found, strict=True)}
+
+
+@cache
+def _claims() -> Prepared:
+    at = coupons.c.claimed_at
+    since = {window: bindparam(f"since_{window}", type_=at.type) for window in CLAIM_WINDOWS}
+    counts = [
+        func.count(case((at >= start, coupons.c.coupon_id))).label(f"within_{window}")
+        for window, start in since.items()
+    ]
+    longest = since[max(CLAIM_WINDOWS, key=lambda window: CLAIM_WINDOWS[window])]
+    return Prepared(select(*counts).where(coupons.c.user_id == bindparam("user_id"), at >= longest))
 
 
 @cache

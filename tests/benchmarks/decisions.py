@@ -35,7 +35,7 @@ from fakes.scoring import Models
 
 from features.groups import GROUPS
 from models.policy.assign import Policy
-from models.policy.price import Price
+from models.policy.prices import Prices
 from models.registry import Artefact
 from pipelines.build_features import build, repo_of
 from pipelines.shop import simulate
@@ -77,7 +77,7 @@ def models() -> Models:
         for row, what in enumerate(("value", "cost", "redeem"))
         for column, arm in enumerate(OFFERS)
     }
-    policy = Policy(("none", *OFFERS), Price(0.1, 0.1, 0.0), 0.05, 0.05, "salt", "r1", "1")
+    policy = Policy(("none", *OFFERS), Prices.of_cost(0.1, 1 + len(OFFERS)), 0.05, 0.05, "salt", "r1", "1")
     abuse = {"features": list(LIVE), "thresholds": {"hold": 0.99}, "reasons": {}}
     made = Models()
     made.put("uplift", Artefact("uplift", {"features": list(names), "arms": ["none", *OFFERS]}, trees))

@@ -12,7 +12,8 @@ import lightgbm as lgb
 import numpy as np
 
 from models.policy.assign import Policy
-from models.policy.price import Price
+from models.policy.limits import Limits
+from models.policy.prices import Prices
 from models.registry import Artefact
 
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -109,7 +110,8 @@ def uplift(features: tuple[str, ...] = ("orders_30d", "spend_30d")) -> Artefact:
 
 
 def policy(uplift_version: str = "1", exploration: float = 0.0, holdout: float = 0.0) -> Artefact:
-    made = Policy(ARMS, Price(0.5, 0.5, 0.0), exploration, holdout, "salt", "round-1", uplift_version, 1000)
+    prices = Prices.of_cost(0.5, len(ARMS))
+    made = Policy(ARMS, prices, exploration, holdout, "salt", "round-1", uplift_version, Limits(1000))
     return Artefact("policy", made.to_spec())
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from features.errors import InputError
 from models.impact import Impact, Outcomes, did_it_pay, holdout_lift, incremental_profit
-from models.policy.assign import NONE, Policy, Price, choose
+from models.policy.assign import NONE, Policy, Prices, choose
 
-POLICY = Policy((NONE, "a", "b"), Price(1.5, 1.5, 0.0), exploration=0.2, holdout=0.25, salt="salt")
+POLICY = Policy((NONE, "a", "b"), Prices.of_cost(1.5, 3), exploration=0.2, holdout=0.25, salt="salt")
 
 
 def play(users: int, seed: int, visits: int = 2) -> tuple[Outcomes, np.ndarray, float]:

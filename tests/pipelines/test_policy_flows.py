@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, datetime, time
 from pathlib import Path
 
@@ -138,6 +139,32 @@ def test_the_evaluation_reports_every_baseline_with_an_interval(judged: Evaluati
     assert "everyone: cut_100_10" in page
     assert "everyone:cut_100_10" not in page
     assert "按用户聚类" in page
+
+
+def test_the_evaluation_words_a_loss_as_a_loss_and_shows_every_budget_and_segment(judged: Evaluation) -> None:
+    page = judged.report.read_text("utf-8")
+    lift = judged.comparison.named(POLICY).lift.value
+    said = re.search(r"Against no coupons the policy earns ¥[\d.,]+ (more|less) per decision", page)
+    assert said is not None
+    assert said[1] == ("less" if lift < 0 else "more")
+    assert "Every budget" in page
+    assert "各种预算" in page
+    assert "Segments, side by side" in page
+    budgets, curve = judged.figures["curve_budgets"], judged.figures["curve_policy"]
+    assert isinstance(budgets, list)
+    assert isinstance(curve, list)
+    assert len(budgets) == len(curve) > 10
+    assert {"curve_ahead_of_response_ranking_low", "segment[gold]_gap_alike"} <= judged.figures.keys()
+
+
+def test_the_round_compares_the_tiers_of_its_users(done: Round) -> None:
+    page = done.report.read_text("utf-8")
+    assert "Segments, side by side" in page
+    assert {"segment[bronze]_offered_low", "segment[gold]_gap"} <= done.figures.keys()
+    choices = pd.read_parquet(done.choices)
+    best = choices[choices.reason == "best"]
+    assert (best.rule_offer == best.offer).all()
+    assert (best.lead_cents >= 0).all()
 
 
 def test_too_few_held_out_decisions_are_an_error(done: Round, settings: Settings, shop: Path) -> None:

@@ -12,9 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from models.policy.assign import NONE, Assigned, Policy, Price, choose, in_holdout, lots, probabilities
+from models.policy.assign import NONE, Assigned, Policy, Prices, choose, in_holdout, lots, probabilities
+from models.policy.contact import UserLimit
+from models.policy.explore import Rates
+from models.policy.limits import Limits, SegmentLimit
+from models.policy.segment import Segmentation
 
-POLICY = Policy((NONE, "a", "b", "c"), Price(1.2, 0.8, 0.4), exploration=0.2, holdout=0.1, salt="salt")
+POLICY = Policy((NONE, "a", "b", "c"), Prices.of_cost(1.0, 4), exploration=0.2, holdout=0.1, salt="salt")
 
 
 def effects(users: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -45,12 +49,12 @@ def test_a_batch_decides_as_one_at_a_time_does() -> None:
         assert rows_equal(batch, i, alone, 0)
 
 
-@given(st.integers(0, 1_000), st.floats(0, 1), st.floats(0, 0.99), st.floats(0, 1))
+@given(st.integers(0, 1_000), st.floats(0, 1), st.floats(0, 0.99), st.floats(0, 3))
 def test_probabilities_sum_to_one_and_whatever_happens_had_a_chance(
-    seed: int, exploration: float, holdout: float, share: float
+    seed: int, exploration: float, holdout: float, price: float
 ) -> None:
     value, cost, eligible = effects(60, seed)
-    policy = Policy(POLICY.arms, Price(1.2, 0.8, share), exploration, holdout, str(seed))
+    policy = Policy(POLICY.arms, Prices.of_cost(price, 4), exploration, holdout, str(seed))
     got = choose(policy, value, cost, names("u", 60), names("d", 60), eligible)
     assert np.allclose(got.probabilities.sum(axis=1), 1, rtol=0, atol=1e-12)
     assert (got.propensity > 0).all()
@@ -66,9 +70,8 @@ def test_offers_come_as_often_as_their_probabilities_say() -> None:
     value, cost, eligible = effects(40)
     times = 2_000  # fresh users, so that the holdout is drawn anew as well
     users = names("u", 40 * times)
-    flat = dataclasses.replace(POLICY, price=Price(1.0, 1.0, 0.0))
     tiled = [np.tile(array, (times, 1)) for array in (value, cost, eligible)]
-    got = choose(flat, tiled[0], tiled[1], users, names("d", 40 * times), tiled[2])
+    got = choose(POLICY, tiled[0], tiled[1], users, names("d", 40 * times), tiled[2])
     seen = (got.offer.reshape(times, 40)[:, :, None] == np.arange(4)).mean(axis=0)
     expected = got.probabilities[:40]
     error = np.sqrt(expected * (1 - expected) / times)
@@ -81,7 +84,7 @@ def test_a_user_stays_in_the_holdout_whatever_the_key_and_the_price() -> None:
     value, cost, _ = effects(500)
     users = names("u", 500)
     first = choose(POLICY, value, cost, users, names("d", 500))
-    dearer = dataclasses.replace(POLICY, price=Price(9.0, 9.0, 0.0), exploration=1.0)
+    dearer = dataclasses.replace(POLICY, prices=Prices.of_cost(9.0, 4), exploration=1.0)
     second = choose(dearer, -value, cost, users, names("e", 500))
     assert first.holdout.any()
     assert np.array_equal(first.holdout, second.holdout)
@@ -137,15 +140,32 @@ def test_reasons_tell_no_gain_from_nothing_eligible() -> None:
     assert choose(greedy, some, cost, ["u"], ["d"], nothing).reasons == ["nothing_eligible"]
 
 
-def test_the_score_is_the_profit_less_the_price_of_the_budget() -> None:
+def test_the_score_is_the_profit_less_the_prices_of_budget_offer_and_segment() -> None:
     value, cost, eligible = effects(50)
     eligible[:, 0] = True
-    users = names("u", 50)
-    got = choose(POLICY, value, cost, users, names("d", 50), eligible)
-    paid = np.where(lots("salt", users) < 0.4, 0.8, 1.2)
-    assert np.array_equal(got.score, np.where(eligible, value - paid[:, None] * cost, -math.inf))
-    decided = (got.reason <= 1) & ~got.explored
-    assert np.array_equal(got.score.argmax(axis=1)[decided], got.offer[decided])
+    users, tier = names("u", 50), np.arange(50) % 3
+    prices = Prices(("", "gold"), (0.8, 0.5), ((0.0, 4.0, 0.0, 0.0), (0.0, 4.0, -7.0, 0.0)))
+    tiers = Segmentation.categories("tier", ("basic", "gold"))
+    policy = dataclasses.replace(POLICY, prices=prices, segments=tiers)
+    got = choose(policy, value, cost, users, names("d", 50), eligible, facts={"tier": tier})
+    for i in range(50):
+        segment = 1 if tier[i] == 1 else 0
+        for offer in range(4):
+            unit = 0.0 if offer == 0 else prices.unit[segment][offer]
+            score = value[i, offer] - prices.cost[segment] * cost[i, offer] - unit
+            assert got.score[i, offer] == (pytest.approx(score) if eligible[i, offer] else -math.inf)
+    assert np.array_equal(got.score.argmax(axis=1), got.best)
+    decided = got.reason <= 1
+    assert np.array_equal(got.best[decided], got.offer[decided])
+
+
+def test_users_who_are_alike_are_split_by_their_lot_and_always_alike() -> None:
+    value, cost = np.tile([0.0, 100, 0, 0], (2_000, 1)), np.tile([0.0, 50, 1, 1], (2_000, 1))
+    greedy = dataclasses.replace(POLICY, prices=Prices.of_cost(2.0 + 1e-7, 4, tie_cents=1e-5), exploration=0, holdout=0)
+    users = names("u", 2_000)
+    first = choose(greedy, value, cost, users, names("d", 2_000))
+    assert 0.3 < (first.offer == 1).mean() < 0.7
+    assert np.array_equal(first.offer, choose(greedy, value, cost, users, names("e", 2_000)).offer)
 
 
 def test_probabilities_need_no_keys() -> None:
@@ -156,16 +176,46 @@ def test_probabilities_need_no_keys() -> None:
 
 
 def test_ties_go_to_the_cheaper_offer_then_to_the_earlier() -> None:
-    greedy = Policy(POLICY.arms, Price(1.0, 1.0, 0.0), 0.0, 0.0, "salt")
+    greedy = dataclasses.replace(POLICY, exploration=0.0, holdout=0.0)
     value, cost = np.array([[0, 30.0, 20, 20]]), np.array([[0, 20.0, 10, 10]])
     assert choose(greedy, value, cost, ["u"], ["d"]).offer.tolist() == [2]
     assert choose(greedy, cost, cost, ["u"], ["d"]).offer.tolist() == [0]
 
 
 def test_a_policy_survives_json() -> None:
-    policy = dataclasses.replace(POLICY, version="7", uplift_version="3", budget_cents=100)
+    policy = dataclasses.replace(
+        POLICY,
+        version="7",
+        uplift_version="3",
+        limits=Limits(100.0, stock={"a": 5}, segments={"gold": SegmentLimit(min_users=2)}, roi_floor=0.5),
+        segments=Segmentation.categories("tier", ("basic", "gold")),
+        user_limits=(UserLimit("claims_7d", 2), UserLimit("spent", 500.0, "cents")),
+        rates=Rates(("", "gold"), ((1.0, 0.5, 1.0, 1.0), (1.0, 0.0, 1.0, 1.0))),
+        prices=Prices(("", "gold"), (0.1, 0.2), ((0.0, 1.0, 2.0, 3.0), (0.0, -1.0, 0.0, 0.0)), 1e-5),
+    )
     spec = json.loads(json.dumps(policy.to_spec())) | {"report": "elsewhere"}
     assert Policy.from_spec(spec) == policy
+    assert policy.needs == ("tier", "claims_7d", "spent")
+    assert POLICY.needs == ()
+
+
+def test_a_policy_of_an_earlier_version_is_read_at_its_upper_price() -> None:
+    spec = {
+        "kind": "policy",
+        "arms": [NONE, "a", "b", "c"],
+        "price": {"high": 1.2, "low": 0.8, "share": 0.4},
+        "exploration": 0.2,
+        "holdout": 0.1,
+        "salt": "salt",
+        "version": "r",
+        "uplift_version": "3",
+        "budget_cents": 100,
+    }
+    expected = dataclasses.replace(
+        POLICY, prices=Prices.of_cost(1.2, 4), version="r", uplift_version="3", limits=Limits(100.0)
+    )
+    assert Policy.from_spec(spec) == expected
+    assert expected.budget_cents == 100
 
 
 @pytest.mark.parametrize(
@@ -183,15 +233,10 @@ def test_a_policy_with_bad_parts_cannot_be_made(change: dict[str, object], field
         dataclasses.replace(POLICY, **change)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("price", [(1.0, 2.0, 0.5), (math.inf, 1.0, 0.5), (-1.0, -2.0, 0.5), (2.0, 1.0, 1.5)])
-def test_a_price_with_bad_parts_cannot_be_made(price: tuple[float, float, float]) -> None:
-    with pytest.raises(InputError, match=r"^price"):
-        Price(*price)
-
-
-def test_a_spec_that_lacks_a_part_is_refused() -> None:
+@pytest.mark.parametrize("part", ["salt", "prices", "arms", "limits"])
+def test_a_spec_that_lacks_a_part_is_refused(part: str) -> None:
     spec = POLICY.to_spec()
-    del spec["salt"]
+    del spec[part]
     with pytest.raises(InputError, match="policy spec"):
         Policy.from_spec(spec)
 

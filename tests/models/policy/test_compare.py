@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.policy.assign import NONE, Policy, Price
+from models.policy.assign import NONE, Policy, Prices
 from models.policy.compare import BEST_ARM, NO_ONE, POLICY, RANDOM, RESPONSE, Decisions, compare
 from models.policy.price import best_offer
 
-RULE = Policy((NONE, "a", "b"), Price(0.5, 0.5, 0.0), exploration=0.3, holdout=0.1, salt="salt")
+RULE = Policy((NONE, "a", "b"), Prices.of_cost(0.5, 3), exploration=0.3, holdout=0.1, salt="salt")
 
 
 def trial(rows: int, seed: int) -> tuple[Decisions, np.ndarray]:

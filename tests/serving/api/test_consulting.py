@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from models.policy.assign import Policy, in_holdout
-from models.policy.price import Price
+from models.policy.prices import Prices
 from serving.breaker import CLOSED, HALF_OPEN, OPEN, Breaker
 from serving.client import Fallback, ScoringClient, decide_by_rules
 from serving.scoring.messages import DecisionRequest, RiskRequest
@@ -198,7 +198,7 @@ def test_rules_are_never_richer_than_scoring_could_be(
     known = Fallback(most, standing, "salt", holdout)
     request = DecisionRequest(user_id=f"u{user}", key="k", offers=sorted(most))
     decision = decide_by_rules(request, known)
-    held_out = in_holdout(Policy(("none",), Price(0, 0, 0), 0.0, holdout, "salt"), [f"u{user}"])[0]
+    held_out = in_holdout(Policy(("none",), Prices.of_cost(0, 1), 0.0, holdout, "salt"), [f"u{user}"])[0]
     assert decision.holdout == held_out
     if held_out or standing not in (None, "allow") or not most:
         assert decision.offer == "none"

@@ -7,11 +7,18 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pandas as pd
 import pytest
 from fakes.scoring import ARMS, Features, Models, abuse, policy, uplift
 
-from models.policy.assign import Policy, choose
-from models.registry import ArtefactError, effects
+from models.policy.assign import Policy, Prices, choose
+from models.policy.contact import UserLimit
+from models.policy.expected import expected_profit
+from models.policy.explore import Rates
+from models.policy.limits import Limits, SegmentLimit
+from models.policy.segment import Segmentation
+from models.registry import Artefact, ArtefactError, Loaded, effects
+from pipelines.abuse_probability import abuse_probability
 from serving.keys import ROLES, KeyRing, new_key
 from serving.scoring.app import build
 from serving.scoring.champions import Holder
@@ -109,6 +116,102 @@ async def test_one_by_one_in_a_batch_and_in_the_batch_flow_the_decision_is_the_s
     assert [found["propensity"] for found in single] == pytest.approx(flow.propensity.tolist(), abs=0)
     assert [found["holdout"] for found in single] == flow.holdout.tolist()
     assert {found["reason"] for found in single} > {"explored"}
+
+
+def limited_policy() -> Artefact:
+    """Two segments by orders, prices for each, at most three of what spend counts, chance held back for one offer."""
+    prices = Prices(("", "many"), (0.5, 0.2), ((0.0, 30.0, 0.0), (0.0, -20.0, 5.0)), 1e-6)
+    made = Policy(
+        ARMS,
+        prices,
+        0.4,
+        0.2,
+        "salt",
+        "round-1",
+        "1",
+        Limits(1000.0, stock={"cut": 9}, segments={"many": SegmentLimit(min_users=1)}),
+        Segmentation("orders_30d", (3.0,), ("few", "many")),
+        (UserLimit("spend_30d", 3),),
+        Rates(("", "many"), ((1.0, 0.3, 1.0), (1.0, 0.6, 1.0))),
+    )
+    return Artefact("policy", made.to_spec())
+
+
+async def test_with_limits_segments_and_abuse_the_batch_flow_decides_alike() -> None:
+    service = Service(uplift=uplift(), policy=limited_policy(), abuse=abuse())
+    rng = np.random.default_rng(2)
+    users = [f"u{number}" for number in range(120)]
+    for user in users:
+        service.features.rows["user", user] = [float(rng.integers(0, 6)), float(rng.integers(0, 5))]
+        service.features.rows["identity", user] = [float(rng.integers(0, 5)), 0.0]
+    asks = [{"user_id": user, "key": "round", "offers": list(ARMS[1:])} for user in users]
+    online = (await service.post("/v1/decisions:batch", {"decisions": asks})).json()["decisions"]
+    assert online == [await service.decide(user, "round") for user in users]
+
+    frame = pd.DataFrame(
+        [[*service.features.rows["user", user], *service.features.rows["identity", user]] for user in users],
+        columns=["orders_30d", "spend_30d", "device_others_24h", "ip_others_24h"],
+    )
+    chance = abuse_probability(Loaded(abuse(), "abuse", "1", "run", {}, {}), frame)
+    assert chance is not None
+    assert chance.tolist() == [found["risk"]["score"] for found in online]
+    effect = effects(uplift(), frame[["orders_30d", "spend_30d"]].to_numpy())
+    withhold = np.array([found["risk"]["action"] == "withhold" for found in online])
+    policy_ = Policy.from_spec(limited_policy().spec)
+    facts = {name: frame[name].to_numpy() for name in policy_.needs}
+    profit = expected_profit(effect, chance)
+    batch = choose(policy_, profit, effect.cost, users, ["round"] * 120, None, withhold, facts)
+    assert [found["offer"] for found in online] == [ARMS[k] for k in batch.offer]
+    assert [found["propensity"] for found in online] == batch.propensity.tolist()
+    assert [found["reason"] for found in online] == batch.reasons
+    assert {"best", "no_gain", "explored", "holdout", "contact_limit"} <= set(batch.reasons)
+    for found, row in zip(online, profit.tolist(), strict=True):
+        assert {one["offer"]: one["profit_cents"] for one in found["offers"]} == dict(zip(ARMS, row, strict=True))
+
+
+async def test_a_decision_explains_itself_in_figures_and_words(service: Service) -> None:
+    why = (await service.decide("loyal"))["explanation"]
+    assert (why["rule_offer"], why["runner_up"], why["budget_price"]) == ("cut", "none", 0.5)
+    assert why["lead_cents"] == pytest.approx(why["profit_cents"] - 0.5 * why["cost_cents"])
+    assert why["offer_above"] == "none"
+    assert why["price_above"] == pytest.approx(why["profit_cents"] / why["cost_cents"])
+    assert why["en"].startswith("cut: ¥9.")
+    assert "则为不发券" in why["zh"]
+    assert (await service.decide("idle"))["explanation"]["en"].startswith("No coupon earns its price")
+    withheld = (await service.decide("ringer"))["explanation"]
+    assert withheld["en"] == "Coupons are withheld from this account because of risk."
+
+
+async def test_a_user_at_the_contact_limit_is_told_apart_and_live_counts_bring_one_there() -> None:
+    service = Service(uplift=uplift(), policy=limited_policy())
+    before, after = await service.decide("loyal"), await service.decide("loyal", counts={"spend_30d": 3})
+    assert before["eligible"] == list(ARMS)
+    assert (after["eligible"], after["offer"], after["reason"]) == (["none"], "none", "contact_limit")
+    assert after["propensity"] == 1
+    assert "as many coupons as one user may" in after["explanation"]["en"]
+
+
+async def test_an_abusers_value_is_discounted_until_a_person_clears_the_account() -> None:
+    service = Service(uplift=uplift(), policy=policy(), abuse=abuse())
+    service.features.rows["identity", "loyal"] = [3.0, 0.0]
+
+    async def cut() -> tuple[float, dict[str, Any]]:
+        found = await service.decide("loyal")
+        return found["risk"]["score"], next(one for one in found["offers"] if one["offer"] == "cut")
+
+    chance, found = await cut()
+    assert found["profit_cents"] == pytest.approx((1 - chance) * found["value_cents"] - found["cost_cents"])
+    service.standings = {"loyal": "allow"}
+    _, cleared = await cut()
+    assert cleared["profit_cents"] == pytest.approx(found["value_cents"] - found["cost_cents"])
+
+
+async def test_a_policy_whose_features_are_not_served_is_refused(service: Service) -> None:
+    unknown = Policy(ARMS, Prices.of_cost(0.5, 3), 0, 0, "salt", user_limits=(UserLimit("horoscope", 1),))
+    service.models.put("policy", Artefact("policy", unknown.to_spec()))
+    reloaded = (await service.post("/v1/model:reload", {}, "scientist")).json()
+    assert "horoscope" in reloaded["refused"]["policy"]
+    assert (await service.decide("loyal"))["offer"] == "cut"
 
 
 async def test_a_ring_is_withheld_with_reasons_but_a_machine_does_not_block(service: Service) -> None:

@@ -1,53 +1,65 @@
 """Learn what every offer does to whom from logged randomised decisions; promote the model only when it is better.
 
-Decisions are split by time: the model learns from the earlier ones and is judged on the later ones, beside the
-baselines and, where there is one, the champion. What is promoted is exactly the artefact that was judged.
+The model learns from the earlier decisions and is judged on the later ones, beside the champion, the challenger (the
+last candidate that lost) and the baselines. What is promoted is exactly the artefact that was judged; a candidate that
+loses becomes the challenger of the next training. The version is logged with its report and its card.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from prefect import flow, get_run_logger, task
 
-from features.errors import InputError
-from features.groups import IDENTITY, USER
 from features.snapshots import midnight
-from models.registry import Artefact, Loaded, Registry, effects
-from models.uplift.bundle import REDEEMED, Bundle, fit_bundle
+from models.registry import Artefact, Effects, Loaded, Registry, effects
+from models.registry.store import CARD
+from models.registry.trail import CHALLENGER, GATE
+from models.uplift import gate
+from models.uplift.bundle import Bundle, fit_bundle
+from models.uplift.card import Rows, card_of, features
+from models.uplift.card_page import card_page
 from models.uplift.gate import Verdict, judge_candidate
+from models.uplift.gate_findings import find
 from models.uplift.gate_report import gate_report
-from models.uplift.trial import Trial, check_propensity, check_treatment
+from models.uplift.ladder_fit import with_ladders
+from models.uplift.trial import Trial
 from pipelines.build_features import last_day
+from pipelines.known_abuse import known_abuse
 from pipelines.read_features import decisions_between, matrix_of, open_tables
 from pipelines.runtime import may_pass
+from pipelines.uplift_log import CODES, FEATURES, Parts, offers_in, parts_of, trial_of
 from serving.settings import Settings, load_settings
 
 NAME = "uplift"
-CONTROL = "none"
 HORIZON_DAYS = 7
-FEWEST_PER_ARM = 50
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share that is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A logged version: whether it was promoted and why, its figures, and its report."""
+    """A logged version: whether it was promoted and why, its figures, its report and its card.
+
+    ``champion``: the version that answers from now on, "" while there is none.
+    """
 
     version: str
     promoted: bool
     reason: str
+    champion: str
     trained_until: datetime
     train_decisions: int
     verdict: Verdict
+    rows: Rows
     report: Path
+    card: Path
 
     @property
     def figures(self) -> dict[str, float]:
@@ -64,6 +76,7 @@ def learn_uplift(
     budget_share: float = 0.5,
     seed: int = 0,
     threads: int = 1,
+    flags: Path | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Train, judge, log, and promote if the gate is passed.
@@ -76,6 +89,7 @@ def learn_uplift(
         held_out: share of the decisions, the latest, that judge.
         budget_share: budget of the judged policies, see ``models.uplift.gate``.
         seed, threads: of the learners.
+        flags: file that ``flag_abuse`` wrote; the installation's own by default, where there is one.
 
     Raises InputError when the log holds no randomised decisions to learn from.
     """
@@ -86,137 +100,149 @@ def learn_uplift(
     before = as_of or midnight(last_day(shop))
     offers = offers_in(shop["decisions"].select("offer").execute()["offer"])
     frame = decisions_between(con, shop, datetime(1970, 1, 1), before, settings.shop.timezone, offers)  # noqa: DTZ001
-    trial = trial_of(frame, (*USER.names, *IDENTITY.names), offers)
+    trial, left_out = trial_of(frame, [feature.name for feature in FEATURES], offers)
+    parts = parts_of(trial, held_out, known_abuse(tables or settings.tables, flags or _own_flags(settings)), left_out)
     registry = Registry(settings.mlflow_uri, settings.mlflow_artifacts)
-    return learn_from(trial, registry, out, held_out, budget_share, seed, threads, tell)
+    templates = shop["templates"].execute() if "templates" in shop else pd.DataFrame()
+    return learn_from(parts, registry, out, budget_share, seed, threads, templates, tell)
 
 
 def learn_from(
-    trial: Trial,
+    parts: Parts,
     registry: Registry,
     out: Path,
-    held_out: float = 0.25,
     budget_share: float = 0.5,
     seed: int = 0,
     threads: int = 1,
+    templates: pd.DataFrame | None = None,
     progress: Progress | None = None,
     name: str = NAME,
 ) -> Trained:
-    """The same from a trial with times and clusters (the users), under any name in the registry."""
+    """The same from decisions that are split already, under any name in the registry."""
     tell = progress or _silent
-    train, later, cutoff = split_by_time(trial, held_out)
+    train, later = parts.train, parts.later
     tell("learning effects", 0.4)
-    bundle = fit_bundle(train, seed, threads)
-    artefact = artefact_of(bundle, train, later, cutoff, seed)
-    tell("judging on later decisions", 0.8)
-    champion = registry.champion(name)
-    verdict = judge(artefact, champion, train, later, budget_share)
-    page = gate_report(verdict, bundle, cutoff).write(out)
+    bundle = fit_bundle(train, seed, threads, [name for name in CODES if name in train.X])
+    artefact = artefact_of(bundle, parts, seed)
+    if templates is not None and len(templates):
+        artefact = with_ladders(artefact, train, templates, held_out=later, seed=seed, threads=threads)
+    tell("judging on later decisions", 0.7)
+    champion, challenger = rivals(registry, name, artefact, parts)
+    verdict = judge(artefact, champion, challenger, parts, budget_share)
+    tell("writing the report and the card", 0.8)
+    looked_at = features(artefact, later)
+    names = [str(one["name"]) for one in looked_at]
+    found = find(verdict, train, later, _effects(artefact, later), names, seed)
+    page = gate_report(verdict, found, bundle, parts.cutoff).write(out)
+    card = write_card(artefact, parts, verdict, champion, challenger, looked_at, out)
     tell("logging", 0.95)
-    version = log_and_promote(registry, name, artefact, verdict, champion, out)
-    return Trained(version, verdict.passes, verdict.reason, cutoff, len(train), verdict, page)
-
-
-def offers_in(offers: Iterable[str]) -> tuple[str, ...]:
-    """The arms of a log, from the offer of every decision: the control first, then the others by name.
-
-    Offers that were given too rarely to learn from are left out until there are enough.
-    """
-    counts = Counter(offers)
-    found = {offer for offer, count in counts.items() if count >= FEWEST_PER_ARM}
-    if CONTROL not in found or len(found) < 2:
-        wanted = f"{CONTROL!r} and another offer with at least {FEWEST_PER_ARM} decisions each"
-        raise InputError("offers of the log", dict(counts), wanted)
-    return (CONTROL, *sorted(found - {CONTROL}))
-
-
-def trial_of(frame: pd.DataFrame, features: Sequence[str], offers: tuple[str, ...]) -> Trial:
-    """Decisions as a trial: only those drawn at random among all the offers.
-
-    A decision whose propensity is 1 compares nothing, and where an offer was not possible its effect cannot be learnt.
-    """
-    everything = set(offers)
-    full = np.array([everything.issubset({CONTROL, *eligible}) for eligible in frame["eligible"]], dtype=bool)
-    drawn = frame[full & (frame["propensity"] < 1).to_numpy()].reset_index(drop=True)
-    treatment = pd.Index(offers).get_indexer(drawn["offer"]).astype(np.int64)
-    check_treatment(treatment, offers, FEWEST_PER_ARM)
-    propensity = np.full((len(drawn), len(offers)), np.nan)
-    propensity[np.arange(len(drawn)), treatment] = drawn["propensity"]
-    check_propensity(propensity, treatment)
-    return Trial(
-        X=pd.DataFrame(matrix_of(drawn, features), columns=list(features)),
-        treatment=treatment,
-        arms=offers,
-        propensity=propensity,
-        value=drawn["value_cents"].to_numpy(float),
-        cost=drawn["cost_cents"].to_numpy(float),
-        outcomes={REDEEMED: drawn["redeemed"].to_numpy(float)},
-        value_name="value_cents",
-        time=drawn["decided_at"].to_numpy("datetime64[us]"),
-        cluster=drawn["user_id"].to_numpy(object),
+    version = log_and_promote(registry, name, artefact, verdict, champion, challenger, out)
+    answering = registry.version(name) or ""
+    return Trained(
+        version, verdict.passes, verdict.reason, answering, parts.cutoff, len(train), verdict, parts.rows, page, card
     )
 
 
-def split_by_time(trial: Trial, held_out: float) -> tuple[Trial, Trial, datetime]:
-    """Earlier decisions, later decisions, and the moment between them (decisions at it are later ones)."""
-    if not 0 < held_out < 1:
-        raise InputError("held_out", held_out, "a share in (0, 1)")
-    assert trial.time is not None
-    cutoff = np.sort(trial.time)[int(len(trial) * (1 - held_out))]
-    earlier = trial.time < cutoff
-    for part, name in ((earlier, "earlier"), (~earlier, "later")):
-        if len(np.unique(trial.treatment[part])) < len(trial.arms):
-            raise InputError(
-                f"{name} decisions", int(part.sum()), "decisions for every offer on both sides of the split"
-            )
-    return trial.rows(earlier), trial.rows(~earlier), pd.Timestamp(cutoff).to_pydatetime()
-
-
-def artefact_of(bundle: Bundle, train: Trial, later: Trial, cutoff: datetime, seed: int) -> Artefact:
+def artefact_of(bundle: Bundle, parts: Parts, seed: int) -> Artefact:
     """The model with the facts that whoever loads it may ask for; golden rows are real ones, of later decisions."""
     facts = {
         "horizon_days": HORIZON_DAYS,
-        "trained_until": cutoff.isoformat(),
-        "train_decisions": len(train),
+        "trained_until": parts.cutoff.isoformat(),
+        "train_decisions": len(parts.train),
         "seed": seed,
     }
-    return bundle.artefact(later.X.to_numpy(float)[:16], facts)
+    return bundle.artefact(parts.later.X.to_numpy(float)[:16], facts)
 
 
-def judge(artefact: Artefact, champion: Loaded | None, train: Trial, later: Trial, budget_share: float) -> Verdict:
-    """The candidate beside the champion on the same later decisions.
+def rivals(registry: Registry, name: str, candidate: Artefact, parts: Parts) -> tuple[Loaded | None, Loaded | None]:
+    """The champion and the challenger, where they can be judged on the same decisions.
 
-    A champion over other offers or features cannot be scored on them; the candidate is then judged as a first model.
+    Over other offers, or from features that are gone, they cannot: the candidate is then judged as a first model. A
+    challenger that learnt from decisions which now judge it would win by memory, so it waits. (A champion that did is
+    only the harder to beat.)
     """
-    mine = effects(artefact, later.X.to_numpy(float))
-    theirs = None
-    if champion is not None and comparable(champion.artefact, artefact, later):
-        theirs = effects(champion.artefact, matrix_of(later.X, champion.artefact.features))
-    return judge_candidate(train, later, mine, theirs, budget_share)
+    champion = registry.champion(name)
+    number = registry.version(name, CHALLENGER)
+    challenger = registry.load(name, number) if number is not None else None
+    if champion is not None and not comparable(champion.artefact, candidate, parts.later):
+        champion = None
+    if challenger is not None:
+        unseen = datetime.fromisoformat(challenger.artefact.spec["trained_until"]) <= parts.cutoff
+        if not unseen or not comparable(challenger.artefact, candidate, parts.later):
+            challenger = None
+    return champion, challenger
 
 
-def comparable(champion: Artefact, candidate: Artefact, later: Trial) -> bool:
-    """Whether the champion speaks about the same offers in the same order, from features that still exist."""
-    same_offers = list(champion.spec["arms"]) == list(candidate.spec["arms"])
-    return same_offers and set(champion.features) <= set(later.X.columns)
+def judge(
+    artefact: Artefact, champion: Loaded | None, challenger: Loaded | None, parts: Parts, budget_share: float
+) -> Verdict:
+    """The candidate beside the champion and the challenger on the same later decisions."""
+    theirs = [None if one is None else _effects(one.artefact, parts.later) for one in (champion, challenger)]
+    mine = _effects(artefact, parts.later)
+    return judge_candidate(parts.train, parts.later, mine, theirs[0], budget_share, theirs[1])
+
+
+def comparable(rival: Artefact, candidate: Artefact, later: Trial) -> bool:
+    """Whether a rival speaks about the same offers in the same order, from features that still exist."""
+    same_offers = list(rival.spec["arms"]) == list(candidate.spec["arms"])
+    return same_offers and set(rival.features) <= set(later.X.columns)
+
+
+def write_card(
+    artefact: Artefact,
+    parts: Parts,
+    verdict: Verdict,
+    champion: Loaded | None,
+    challenger: Loaded | None,
+    looked_at: Sequence[Mapping[str, Any]],
+    out: Path,
+) -> Path:
+    """Write ``card.json`` and ``card.html`` beside the report; gives the page's path."""
+    first, second = (one.version if one is not None else None for one in (champion, challenger))
+    card = card_of(artefact, parts.train, parts.later, verdict, parts.rows, looked_at, first, second)
+    (out / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+    page = (out / CARD).with_suffix(".html")
+    page.write_text(card_page(card).html(), "utf-8")
+    return page
 
 
 def log_and_promote(
-    registry: Registry, name: str, artefact: Artefact, verdict: Verdict, champion: Loaded | None, report: Path
+    registry: Registry,
+    name: str,
+    artefact: Artefact,
+    verdict: Verdict,
+    champion: Loaded | None,
+    challenger: Loaded | None,
+    report: Path,
 ) -> str:
-    """Log the version with its figures, report and the decision; move the alias only when the gate is passed."""
+    """Log the version with its figures, report and card; move the aliases as the gate says."""
     facts = ("trained_until", "train_decisions", "horizon_days", "seed")
     params = {
         **{fact: artefact.spec[fact] for fact in facts},
         "features": len(artefact.features),
         "arms": ",".join(artefact.spec["arms"]),
         "champion": champion.version if champion else "none",
+        "challenger": challenger.version if challenger else "none",
     }
     version = registry.log(name, artefact, params, verdict.figures(), report)
     registry.note(name, version, gate="passed" if verdict.passes else "not passed", gate_reason=verdict.reason)
     if verdict.passes:
-        registry.promote(name, version, reason=verdict.reason)
+        registry.promote(name, version, reason=verdict.reason, by=GATE)
+        registry.clear(name, CHALLENGER, f"version {version} was promoted", by=GATE)
+        return version
+    if verdict.winner == gate.CHALLENGER and challenger is not None:
+        registry.promote(name, challenger.version, reason=verdict.reason, by=GATE)
+    registry.promote(name, version, CHALLENGER, "to be judged again beside the next candidate", by=GATE)
     return version
+
+
+def _effects(artefact: Artefact, later: Trial) -> Effects:
+    return effects(artefact, matrix_of(later.X, artefact.features))
+
+
+def _own_flags(settings: Settings) -> Path | None:
+    flags = settings.home / "flags.parquet"
+    return flags if flags.is_file() else None
 
 
 def _silent(what: str, share: float) -> None:

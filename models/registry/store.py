@@ -6,10 +6,12 @@ were exchanged in the artefact store (hashes and all) are refused as well.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,11 @@ from urllib.parse import unquote, urlparse
 
 from features.errors import InputError
 from models.registry.artefact import Artefact, ArtefactError
+from models.registry.trail import CHAMPION, CLEAR, PROMOTE, ROLL_BACK, Move, Version, moves_of, previous
 
-CHAMPION = "champion"
+CARD = "card.json"
 _DIGEST = "manifest_sha256"
-_FOLDER = "model"
+_FOLDER, _REPORT = "model", "report"
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,16 @@ class Registry:
     """Versions of the models ``uplift``, ``policy``, ``abuse`` (or any other name).
 
     ``tracking_uri``: what MLflow takes, by default SQLite. ``artifact_root``: a folder or an object-store address.
+    ``clock`` gives UTC for the trail.
     Nothing is opened before the first call; the first call on a new SQLite file creates MLflow's tables (some 13 s).
     """
 
-    def __init__(self, tracking_uri: str, artifact_root: str | Path) -> None:
+    def __init__(
+        self, tracking_uri: str, artifact_root: str | Path, clock: Callable[[], datetime] | None = None
+    ) -> None:
         self.tracking_uri = tracking_uri
         self.artifact_root = str(artifact_root)
+        self._clock = clock or (lambda: datetime.now(UTC))
 
     def log(
         self,
@@ -69,18 +76,40 @@ class Registry:
             digest = artefact.to_dir(Path(folder))
             self._client.log_artifacts(run_id, folder, _FOLDER)
         if report_dir is not None:
-            self._client.log_artifacts(run_id, str(report_dir), "report")
+            self._client.log_artifacts(run_id, str(report_dir), _REPORT)
         self._client.set_terminated(run_id)
         source = f"{self._client.get_run(run_id).info.artifact_uri}/{_FOLDER}"
         tags = {_DIGEST: digest, "kind": artefact.kind}
         version = self._client.create_model_version(name, source, run_id, tags=tags)
         return str(version.version)
 
-    def promote(self, name: str, version: str, alias: str = CHAMPION, reason: str = "") -> None:
-        """Point the alias at a version; the reason stays with the version. Rolling back is promoting the older one."""
-        if reason:
-            self._client.set_model_version_tag(name, version, f"promoted_{alias}", reason)
-        self._client.set_registered_model_alias(name, alias, version)
+    def promote(self, name: str, version: str, alias: str = CHAMPION, reason: str = "", by: str = "flow") -> Move:
+        """Point the alias at a version. Who did it and why is written to the version's trail.
+
+        Raises InputError for a version that does not exist.
+        """
+        return self._move(name, version, alias, PROMOTE, reason, by)
+
+    def roll_back(self, name: str, reason: str, by: str, alias: str = CHAMPION) -> Move:
+        """Point the alias at the version before; whoever polls it swaps by itself.
+
+        Raises InputError when there is no version before to go back to.
+        """
+        before = previous(self.trail(name), alias)
+        if before is None:
+            raise InputError(f"{alias} of {name}", self.version(name, alias), "a version that followed another one")
+        return self._move(name, before, alias, ROLL_BACK, reason, by)
+
+    def clear(self, name: str, alias: str, reason: str, by: str = "flow") -> None:
+        """Let the alias point nowhere; nothing happens where it does already."""
+        version = self.version(name, alias)
+        if version is not None:
+            self._write(name, version, alias, CLEAR, reason, by)
+            self._client.delete_registered_model_alias(name, alias)
+
+    def trail(self, name: str) -> tuple[Move, ...]:
+        """Every move of the model's aliases, oldest first."""
+        return moves_of(version.tags for version in self.history(name))
 
     def note(self, name: str, version: str, **tags: str) -> None:
         """Write facts beside a version, e.g. why it was not promoted."""
@@ -112,14 +141,42 @@ class Registry:
         if not digest:
             raise ArtefactError(f"model {name} version {found.version}", "no digest", "a version logged by Fairdeal")
         with tempfile.TemporaryDirectory() as folder:
-            artefact = Artefact.from_dir(self._local(found, Path(folder)), digest)
+            artefact = Artefact.from_dir(self._local(str(found.source), Path(folder)), digest)
         run = self._client.get_run(found.run_id)
         return Loaded(artefact, name, str(found.version), found.run_id, dict(run.data.metrics), dict(found.tags))
 
+    def names(self) -> tuple[str, ...]:
+        """All models, by name."""
+        return tuple(sorted(str(model.name) for model in self._client.search_registered_models()))
+
+    def history(self, name: str) -> tuple[Version, ...]:
+        """All versions without their files, oldest first; empty for a model that was never logged."""
+        aliases: dict[str, list[str]] = {}
+        for alias, version in self._aliases(name).items():
+            aliases.setdefault(str(version), []).append(alias)
+        found = []
+        for one in self._client.search_model_versions(f"name = '{name}'"):
+            logged = datetime.fromtimestamp(one.creation_timestamp / 1000, UTC).replace(tzinfo=None)
+            pointing = tuple(sorted(aliases.get(str(one.version), ())))
+            found.append(Version(name, str(one.version), logged, pointing, dict(one.tags)))
+        return tuple(sorted(found, key=lambda version: int(version.version)))
+
     def versions(self, name: str) -> tuple[str, ...]:
         """All versions, oldest first."""
-        found = self._client.search_model_versions(f"name = '{name}'")
-        return tuple(sorted((str(version.version) for version in found), key=int))
+        return tuple(version.version for version in self.history(name))
+
+    def card(self, name: str, version: str) -> dict[str, Any] | None:
+        """The model card that was logged with a version; None for a version without one."""
+        found = self._find(name, version)
+        if found is None:
+            raise InputError(f"version of {name}", version, f"one of {', '.join(self.versions(name)) or 'none'}")
+        root = str(self._client.get_run(found.run_id).info.artifact_uri)
+        with tempfile.TemporaryDirectory() as folder:
+            if not any(one.path == f"{_REPORT}/{CARD}" for one in self._client.list_artifacts(found.run_id, _REPORT)):
+                return None
+            content = (self._local(f"{root}/{_REPORT}", Path(folder)) / CARD).read_bytes()
+        card: dict[str, Any] = json.loads(content)
+        return card
 
     @cached_property
     def _client(self) -> Any:
@@ -158,8 +215,7 @@ class Registry:
                 return None
             raise
 
-    def _local(self, found: Any, folder: Path) -> Path:
-        source = str(found.source)
+    def _local(self, source: str, folder: Path) -> Path:
         if source.startswith("file://"):
             return Path(unquote(urlparse(source).path))
         if source.startswith("/"):
@@ -167,3 +223,29 @@ class Registry:
         from mlflow.artifacts import download_artifacts
 
         return Path(download_artifacts(source, dst_path=str(folder), tracking_uri=self.tracking_uri))
+
+    def _aliases(self, name: str) -> dict[str, str]:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(self._client.get_registered_model(name).aliases)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
+
+    def _move(self, name: str, version: str, alias: str, action: str, reason: str, by: str) -> Move:
+        if self._find(name, version) is None:
+            raise InputError(f"version of {name}", version, f"one of {', '.join(self.versions(name)) or 'none'}")
+        # The trail first: a move that is written down and not done is seen, one that is done and not written is not.
+        move = self._write(name, version, alias, action, reason, by)
+        self._client.set_registered_model_alias(name, alias, version)
+        return move
+
+    def _write(self, name: str, version: str, alias: str, action: str, reason: str, by: str) -> Move:
+        trail = self.trail(name)
+        at = self._clock().replace(tzinfo=None).isoformat(timespec="seconds")
+        number = trail[-1].number + 1 if trail else 1
+        move = Move(number, alias, action, version, self.version(name, alias) or "", by, reason, at)
+        self._client.set_model_version_tag(name, version, *move.tag())
+        return move

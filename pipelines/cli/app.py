@@ -14,6 +14,7 @@ import typer
 
 from features.errors import InputError
 from pipelines.cli.console import progress, say, wait_for_interrupt
+from pipelines.cli.models import models
 from pipelines.runtime import prepare
 from serving.settings import load_settings
 
@@ -30,6 +31,7 @@ events = typer.Typer(help="What happened in the ledger, as webhooks tell it.", n
 app.add_typer(ledger, name="ledger")
 app.add_typer(audit, name="audit")
 app.add_typer(events, name="events")
+app.add_typer(models, name="models")
 
 
 class App(StrEnum):

@@ -1,11 +1,15 @@
-"""``fairdeal bench``: run the measurements of ``tests/benchmarks``; each file has ``run() -> dict[str, float]``."""
+"""``fairdeal bench``: run the measurements of ``tests/benchmarks``; each file has ``run() -> dict[str, float]``.
+
+A file may have ``ready()``, which raises ``InputError`` when something that it compares with is not installed; all are
+asked before anything is measured, because the measurements take long.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from runpy import run_path
+from typing import Any
 
 from rich.table import Table
 
@@ -22,13 +26,16 @@ def run_benchmarks(name: str, as_json: bool) -> None:
         raise InputError("bench", str(FOLDER), "the folder of benchmarks of a source tree")
     if name != "all" and name not in files:
         raise InputError("bench", name, f"one of: all, {', '.join(files)}")
-    figures: dict[str, dict[str, float]] = {}
+    chosen = {stem: _load(stem, path) for stem, path in files.items() if name in ("all", stem)}
+    for bench in chosen.values():
+        if callable(ready := bench.get("ready")):
+            ready()
+    figures: dict[str, dict[str, float | str]] = {}
     with progress() as step:
-        for stem, path in files.items():
-            if name in ("all", stem):
-                step(stem, 0.0)
-                figures[stem] = _load(stem, path)()
-                step(stem, 1.0)
+        for stem, bench in chosen.items():
+            step(stem, 0.0)
+            figures[stem] = bench["run"]()
+            step(stem, 1.0)
     if as_json:
         say(json.dumps(figures if name == "all" else figures[name], indent=2, sort_keys=True))
         return
@@ -39,6 +46,6 @@ def run_benchmarks(name: str, as_json: bool) -> None:
         out.print(table)
 
 
-def _load(stem: str, path: Path) -> Callable[[], dict[str, float]]:
-    run: Callable[[], dict[str, float]] = run_path(str(path), run_name=f"bench_{stem}")["run"]
-    return run
+def _load(stem: str, path: Path) -> dict[str, Any]:
+    """What the file defines."""
+    return run_path(str(path), run_name=f"bench_{stem}")

@@ -46,14 +46,15 @@ def learn(settings: Settings, users: int, days: int, seed: int, progress: Progre
         ingested = ingest_tables(str(shop))
     with _step(progress, "build and serve features"):
         features = build_features()
-    with _step(progress, "train the uplift model"):
-        uplift = train_uplift()
-        if not uplift.promoted:
-            raise InputError("users", users, f"a larger shop: the model did not pass its gate ({uplift.reason})")
+    # Who is known to abuse coupons comes first: their decisions do not train the effects.
     with _step(progress, "train the abuse model"):
         abuse = train_abuse()
     with _step(progress, "flag abuse so far"):
         flagged = flag_abuse(settings.tables, flags, key=settings.risk.key)
+    with _step(progress, "train the uplift model"):
+        uplift = train_uplift()
+        if not uplift.champion:
+            raise InputError("users", users, f"a larger shop: the model did not pass its gate ({uplift.reason})")
     with _step(progress, "choose coupons under the budget"):
         chosen = choose_coupons(flags=str(flags))
     with _step(progress, "judge the policy on held-out decisions"):

@@ -26,6 +26,7 @@ def write_page(demo: Demo, language: str, out: Path) -> Path:
         ),
     )
     _verdicts(report, demo)
+    _model(report, demo)
     _earned(report, demo)
     _spent(report, demo)
     _abuse(report, demo)
@@ -67,6 +68,21 @@ def _verdicts(report: Report, demo: Demo) -> None:
             (Words("abuse caught at 1 % false alarms", "误报率 1% 时的召回"), f"{demo.caught.recall_at_1:.0%}"),
         ]
     )
+
+
+def _model(report: Report, demo: Demo) -> None:
+    """What stands behind the coupons: the model, its gate, and whom it did not learn from."""
+    model, rows = demo.history.uplift, demo.history.uplift.rows
+    kept_out = sum(rows.abusive_train.values()) + sum(rows.abusive_later.values())
+    why = model.verdict.why
+    report.add_text(
+        Words(
+            f"The uplift model {why.en}. {kept_out:,} of {rows.read:,} decisions were those of known abusers and"
+            " neither trained nor judged it.",
+            f"增量模型{why.zh}。{rows.read:,} 条决策中有 {kept_out:,} 条属于已知作弊用户，既不用于训练也不用于评判。",
+        )
+    )
+    report.add_figures({"uplift_decisions_read": rows.read, "uplift_decisions_of_known_abusers": kept_out})
 
 
 def _earned(report: Report, demo: Demo) -> None:

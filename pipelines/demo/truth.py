@@ -84,14 +84,16 @@ def policy_profit(settings: Settings, shop: Path, lift: tuple[float, float, floa
     """
     registry = Registry(settings.mlflow_uri, settings.mlflow_artifacts)
     champion = registry.load("policy")
-    policy = replace(Policy.from_spec(champion.artefact.spec), exploration=0.0, holdout=0.0)
+    policy = replace(Policy.from_spec(champion.artefact.spec), exploration=0.0, holdout=0.0, rates=None)
     uplift = registry.load("uplift", policy.uplift_version)
     con, tables = open_tables(settings)
     after = pd.Timestamp(uplift.artefact.spec["trained_until"]).to_pydatetime()
     before = datetime.combine(last_day(tables), time.min)
     frame = decisions_between(con, tables, after, before, settings.shop.timezone, policy.arms)
-    held_out = decisions_of(frame, policy, uplift)
-    chosen = probabilities(policy, held_out.effect, held_out.effect_cost, held_out.user_ids, held_out.eligible)
+    held_out = decisions_of(frame, policy, uplift, registry.champion("abuse"))
+    chosen = probabilities(
+        policy, held_out.effect, held_out.effect_cost, held_out.user_ids, held_out.eligible, held_out.facts
+    )
     effects = pq.read_table(shop / "truth" / "effects.parquet").to_pandas()
     effects["profit"] = effects["value_cents"] - effects["cost_cents"]
     true = effects.pivot_table(index="decision_id", columns="offer", values="profit")

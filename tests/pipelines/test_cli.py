@@ -14,7 +14,8 @@ from pipelines.cli.app import app
 VERBS = (
     ["demo"], ["simulate"], ["ingest"], ["trial"], ["abuse-study"], ["flag-abuse"], ["run"], ["serve"],
     ["ledger", "verify"], ["audit", "verify"], ["bench"], ["doctor"], ["openapi"],
-    ["requirements"], ["events", "resend"],
+    ["requirements"], ["events", "resend"], ["models"], ["models", "show"], ["models", "promote"],
+    ["models", "rollback"],
 )  # fmt: skip
 
 

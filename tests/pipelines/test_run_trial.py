@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features.errors import InputError
@@ -32,14 +34,27 @@ def written(folder: Path, seed: int = 1, n: int = 1000, **changes: object) -> tu
     return folder / "shop.csv", folder / "spec.yaml"
 
 
+def two_arms(folder: Path, n: int = 400, propensity: str = "{'no': 0.5, 'yes': 0.5}") -> tuple[Path, Path]:
+    """Half of the customers gain 1, the other half (x <= 0) lose 2; outcomes go missing among the treated."""
+    rng = np.random.default_rng(5)
+    treated, x = rng.integers(0, 2, n), rng.normal(size=n)
+    y = np.where(treated == 1, np.where(x > 0, 1.0, -2.0), 0.0) + 0.3 * rng.normal(size=n)
+    y[(rng.random(n) < 0.3) & (treated == 1)] = np.nan
+    ids = [f"{i:032x}" for i in range(n)]
+    frame = pd.DataFrame({"t": np.where(treated == 1, "yes", "no"), "x": x, "empty": np.nan, "id": ids, "y": y})
+    frame.to_csv(folder / "dogs.csv", index=False)
+    (folder / "dogs.yaml").write_text(f"arm: t\ncontrol: 'no'\nvalue: y\npropensity: {propensity}\n")
+    return folder / "dogs.csv", folder / "dogs.yaml"
+
+
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, object]]:
+def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("trial")
-    page = run_trial(*written(folder, n=2000), folder / "out", splits=2, seed=7)
+    page = run_trial(*written(folder, n=1000), folder / "out", splits=2, seed=7)
     return page.read_text("utf-8"), json.loads((folder / "out" / "report.json").read_text("utf-8"))
 
 
-def test_the_report_holds_learners_baselines_and_policies(reported: tuple[str, dict[str, object]]) -> None:
+def test_the_report_holds_learners_baselines_and_policies(reported: tuple[str, dict[str, Any]]) -> None:
     _, figures = reported
     for learner in ("dr_learner", "t_linear", "t_boosted", "response_ranking"):
         assert np.isfinite(figures[f"value_cut_100_10_{learner}_sklift_qini_mean"])
@@ -53,7 +68,7 @@ def test_the_report_holds_learners_baselines_and_policies(reported: tuple[str, d
     assert figures["trial_checks_passed"] is True
 
 
-def test_the_page_stands_alone_below_two_megabytes_in_both_languages(reported: tuple[str, dict[str, object]]) -> None:
+def test_the_page_stands_alone_below_two_megabytes_in_both_languages(reported: tuple[str, dict[str, Any]]) -> None:
     page, _ = reported
     assert len(page.encode()) < 2_000_000
     assert "http" not in page.replace("http://www.w3.org", "")
@@ -61,21 +76,22 @@ def test_the_page_stands_alone_below_two_megabytes_in_both_languages(reported: t
     assert "best single arm" in page
 
 
-def test_the_same_seed_gives_the_same_report_and_progress_counts_the_splits(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_report_and_progress_rises_to_a_hundred(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    data, spec = written(tmp_path)
+    data, spec = two_arms(tmp_path)
     first, second = (
         run_trial(data, spec, tmp_path / name, 2, 3, progress=lambda done, of: seen.append((done, of)))
         for name in ("a", "b")
     )
     assert first.read_text("utf-8") == second.read_text("utf-8")
-    assert seen == [(1, 2), (2, 2)] * 2
+    done = [share for share, _ in seen]
+    assert done[-1] == 100
+    assert done[: len(done) // 2] == done[len(done) // 2 :] == sorted(done[: len(done) // 2])
+    assert {of for _, of in seen} == {100}
 
 
 def test_a_trial_that_fails_a_check_says_so_first(tmp_path: Path) -> None:
-    data, spec = written(tmp_path)
-    spec.write_text(SPEC.replace("propensity: propensity", "propensity: {none: 0.9, flat_5: 0.025, cut_100_10: 0.025, "
-                                 "pct_10: 0.025, cut_200_35: 0.025}"))  # fmt: skip
+    data, spec = two_arms(tmp_path, propensity="{'no': 0.9, 'yes': 0.1}")
     page = run_trial(data, spec, tmp_path / "out", splits=1).read_text("utf-8")
     first = page[page.index("<main>") :].split("</p>")[0]
     assert "fails a check" in first
@@ -84,8 +100,8 @@ def test_a_trial_that_fails_a_check_says_so_first(tmp_path: Path) -> None:
 
 
 def test_bad_input_is_one_error_and_no_report(tmp_path: Path) -> None:
-    data, spec = written(tmp_path, n=400, customer="same")
-    with pytest.raises(InputError, match="unit: got 'same'"):
+    data, spec = written(tmp_path, n=400, margin_cents=np.inf)
+    with pytest.raises(InputError, match="value: got inf"):
         run_trial(data, spec, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -118,5 +134,66 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_work(out: str, tmp_
 
 
 def test_a_tiny_trial_is_judged_without_warnings_and_says_how_few_rows_it_has(tmp_path: Path) -> None:
-    page = run_trial(*written(tmp_path, n=100), tmp_path / "out", splits=2).read_text("utf-8")
-    assert "the trial has only 100 rows" in page
+    page = run_trial(*two_arms(tmp_path, 160), tmp_path / "out", splits=2).read_text("utf-8")
+    assert "trial has only" in page
+
+
+def test_an_arm_too_small_to_be_judged_is_named(tmp_path: Path) -> None:
+    data, spec = written(tmp_path, n=400)
+    frame = pd.read_csv(data)
+    rare = frame[frame.arm == "flat_5"].index[5:]
+    frame.drop(index=rare).to_csv(data, index=False)
+    with pytest.raises(InputError, match=r"arm: got .flat_5., expected an arm with at least 10 units.*found 5"):
+        run_trial(data, spec, tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("dogs")
+    page = run_trial(*two_arms(folder, 1500), folder, splits=2)
+    return page.read_text("utf-8"), json.loads((folder / "report.json").read_text("utf-8"))
+
+
+def test_sleeping_dogs_are_found_and_named(planted: tuple[str, dict[str, Any]]) -> None:
+    page, figures = planted
+    assert all(name.startswith(("x ≤", "−")) or "< x ≤" in name for name in losing_by_x(figures))
+    assert figures["share_predicted_harmed_yes"] == pytest.approx(0.5, abs=0.05)
+    assert figures["effect_among_predicted_harmed_yes_high"] < 0
+    assert figures["blp_slope_yes_low"] > 0.8
+    assert figures["autoc_yes_dr_learner_low"] > 0
+    assert figures["error_saved_yes_dr_learner_low"] > 0
+    assert "Sleeping dogs" in page
+    assert "沉睡的狗" in page
+
+
+def losing_by_x(figures: dict[str, Any]) -> list[str]:
+    names = [name for name in figures["segments_shown_to_lose_yes"] if "x" in name]
+    assert names
+    return names
+
+
+def test_missing_outcomes_are_counted_and_an_uneven_loss_fails_the_check(
+    planted: tuple[str, dict[str, Any]],
+) -> None:
+    page, figures = planted
+    assert 150 < figures["rows_left_out_as_missing"] < 300
+    assert figures["check_attrition_passed"] is False
+    assert "fails a check" in page[page.index("<main>") :].split("</p>")[0]
+
+
+def test_one_price_for_all_makes_the_budget_a_share_of_customers(planted: tuple[str, dict[str, Any]]) -> None:
+    _, figures = planted
+    assert figures["budget_curve_priced"] is False
+    assert figures["budget_curve_spend"][-1] == 1
+    assert figures["budget_curve_area_model_minus_best_single_arm_low"] > 0
+
+
+def test_a_large_table_is_judged_on_fewer_splits_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.uplift.effort.CELLS", 30_000.0)
+    monkeypatch.setattr("models.uplift.effort.HELD_OUT_CELLS", 5_000.0)
+    page = run_trial(*two_arms(tmp_path, 1000), tmp_path / "out", splits=8).read_text("utf-8")
+    figures = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert (figures["splits"], figures["splits_asked"]) == (5, 8)
+    assert figures["rows_a_split"] < figures["rows"]
+    assert figures["held_out_rows"] < figures["rows"]
+    assert "The table is large" in page

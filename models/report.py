@@ -11,7 +11,8 @@ import html
 import json
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +53,18 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Number:
+    """A figure with a number of decimals of its own, as a table cell."""
+
+    value: float
+    digits: int
+
+    def html(self) -> str:
+        """``0.18``."""
+        return _number(self.value, self.digits)
+
+
+@dataclass(frozen=True)
 class Money:
     """Yuan, given in cents, as a table cell."""
 
@@ -82,7 +95,7 @@ class Percent:
 
 
 Text = Words | str
-Cell = Words | Estimate | Money | Percent | str | int | float | None
+Cell = Words | Estimate | Number | Money | Percent | str | int | float | None
 
 
 def check_folder(out: Path) -> None:
@@ -109,9 +122,11 @@ class Report:
     title: Text
     language: str = "en"
     subtitle: Text = ""
+    contents: bool = False
     figures: dict[str, object] = field(default_factory=dict)
     _parts: list[str] = field(default_factory=list)
     _drawings: int = 0
+    _headings: list[Text] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:
@@ -126,8 +141,26 @@ class Report:
 
     def add_section(self, heading: Text) -> Report:
         """A heading for the parts that follow."""
-        self._parts.append(f"<h2>{_text(heading)}</h2>")
+        self._headings.append(heading)
+        self._parts.append(f'<h2 id="s{len(self._headings)}">{_text(heading)}</h2>')
         return self
+
+    def add_heading(self, heading: Text) -> Report:
+        """A smaller heading inside a section."""
+        self._parts.append(f"<h3>{_text(heading)}</h3>")
+        return self
+
+    def add_list(self, items: Sequence[Text]) -> Report:
+        """A bulleted list."""
+        self._parts.append("<ul>" + "".join(f"<li>{_text(item)}</li>" for item in items) + "</ul>")
+        return self
+
+    @contextmanager
+    def folded(self, summary: Text) -> Iterator[Report]:
+        """Parts added inside can be unfolded by the reader; in print they are all there."""
+        self._parts.append(f"<details><summary>{_text(summary)}</summary>")
+        yield self
+        self._parts.append("</details>")
 
     def add_text(self, text: Text) -> Report:
         """A paragraph."""
@@ -171,6 +204,16 @@ class Report:
 
     def add_figure(self, caption: Text, svg: str) -> Report:
         """A drawing as inline SVG (from ``models.plots``)."""
+        self._parts.append(self._figure(caption, svg))
+        return self
+
+    def add_pair(self, figures: Sequence[tuple[Text, str]]) -> Report:
+        """Drawings side by side where the page is wide enough: (caption, SVG)."""
+        shown = "".join(self._figure(caption, svg) for caption, svg in figures)
+        self._parts.append(f'<div class="pair">{shown}</div>')
+        return self
+
+    def _figure(self, caption: Text, svg: str) -> str:
         self._drawings += 1
         prefix = f"d{self._drawings}-"  # ids are per page, and every drawing brings the same ones
         own = (
@@ -178,8 +221,7 @@ class Report:
             .replace('href="#', f'href="#{prefix}')
             .replace("url(#", f"url(#{prefix}")
         )
-        self._parts.append(f"<figure>{own}<figcaption>{_text(caption)}</figcaption></figure>")
-        return self
+        return f"<figure>{own}<figcaption>{_text(caption)}</figcaption></figure>"
 
     def add_figures(self, figures: Mapping[str, object]) -> Report:
         """Figures for ``report.json``: flat names to numbers, texts, booleans or flat lists of them."""
@@ -197,14 +239,23 @@ class Report:
         )
         title = self.title.en if isinstance(self.title, Words) and self.language == "en" else _native(self.title)
         subtitle = f"<p>{_text(self.subtitle)}</p>" if self.subtitle else ""
+        links = "".join(f'<li><a href="#s{i}">{_text(text)}</a></li>' for i, text in enumerate(self._headings, 1))
+        contents = f'<ol class="contents">{links}</ol>' if self.contents else ""
         return (
             f'<!doctype html>\n<html lang="{self.language}" data-language="{self.language}">\n'
             '<head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{html.escape(title)}</title>\n<style>{_CSS}</style></head>\n<body>\n"
             f"<header><nav>{other}</nav><h1>{_text(self.title)}</h1>{subtitle}</header>\n"
-            "<main>\n" + "\n".join(self._parts) + f"\n</main>\n<script>{_SCRIPT}</script>\n</body></html>\n"
+            "<main>\n"
+            + "\n".join(self._before_sections(contents))
+            + f"\n</main>\n<script>{_SCRIPT}</script>\n</body></html>\n"
         )
+
+    def _before_sections(self, contents: str) -> list[str]:
+        """The parts, with the contents where the first section starts."""
+        first = next((i for i, part in enumerate(self._parts) if part.startswith("<h2")), len(self._parts))
+        return [*self._parts[:first], *([contents] if contents else []), *self._parts[first:]]
 
     def write(self, out: Path) -> Path:
         """Write ``report.json`` and ``report.html`` into a folder; gives the page's path."""
@@ -230,12 +281,12 @@ def _td(cell: Cell, digits: int) -> str:
 
 def _is_number(cell: Cell) -> bool:
     return cell is None or (
-        isinstance(cell, int | float | np.number | Estimate | Money | Percent) and not isinstance(cell, bool)
+        isinstance(cell, int | float | np.number | Estimate | Number | Money | Percent) and not isinstance(cell, bool)
     )
 
 
 def _cell(cell: Cell, digits: int) -> str:
-    if isinstance(cell, Words | Estimate | Money | Percent):
+    if isinstance(cell, Words | Estimate | Number | Money | Percent):
         return cell.html()
     if cell is None:
         return "–"
@@ -247,7 +298,10 @@ def _cell(cell: Cell, digits: int) -> str:
 
 
 def _number(value: float, digits: int) -> str:
-    return f"{value:,.{digits}f}".replace("-", "−") if math.isfinite(value) else "–"
+    if not math.isfinite(value):
+        return "–"
+    shown = f"{value:,.{digits}f}"
+    return shown.replace("-", "−" if shown.strip("-0,.") else "")  # nothing is minus zero
 
 
 def _plain(name: str, value: object) -> object:
@@ -271,6 +325,9 @@ document.querySelectorAll('[data-set]').forEach(function (button) {
     document.documentElement.lang = button.dataset.set === 'zh' ? 'zh-CN' : 'en';
   });
 });
+window.addEventListener('beforeprint', function () {
+  document.querySelectorAll('details').forEach(function (part) { part.open = true; });
+});
 """
 
 _CSS = """
@@ -285,6 +342,14 @@ body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.5rem 4rem; background: 
 [data-language="en"] [lang="zh"], [data-language="zh"] [lang="en"] { display: none; }
 h1 { font-size: 1.9rem; line-height: 1.25; margin: .2rem 0 .4rem; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--line); }
+h3 { font-size: 1.05rem; margin: 1.8rem 0 .3rem; }
+.contents { columns: 2; margin: 1.6rem 0 0; padding: .8rem 1rem .8rem 2.4rem; background: var(--panel);
+  border-radius: .4rem; font-size: .93rem; }
+a { color: var(--accent); }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); gap: 0 1.4rem; }
+.pair figure { margin: .8rem 0; }
+details { margin: 1rem 0; border: 1px solid var(--line); border-radius: .4rem; padding: .5rem .9rem; }
+summary { cursor: pointer; color: var(--soft); }
 header p { color: var(--soft); margin: 0 0 1.4rem; }
 nav { float: right; display: flex; gap: .4rem; }
 button { font: inherit; font-size: .85rem; padding: .15rem .7rem; border: 1px solid var(--line); border-radius: 1rem;
@@ -301,17 +366,28 @@ dd { margin: 0; font-size: 1.3rem; font-variant-numeric: tabular-nums; }
 .tiles .estimate { white-space: normal; }
 .tiles .estimate small { display: block; font-size: .85rem; white-space: nowrap; }
 figure { margin: 1.4rem 0; }
-figure svg { width: 100%; height: auto; color: var(--ink); }
+figure svg { display: block; width: 100%; max-width: 46rem; height: auto; color: var(--ink); }
 figcaption { color: var(--soft); font-size: .9rem; margin: .3rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 2px solid var(--line);
   padding: .35rem .7rem; }
 th.number { text-align: right; }
-td { border-bottom: 1px solid var(--line); padding: .35rem .7rem; }
+td { min-width: 4.2em; border-bottom: 1px solid var(--line); padding: .35rem .7rem; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.strong td { font-weight: 600; background: var(--panel); }
 small { color: var(--soft); font-weight: 400; }
 .estimate { white-space: nowrap; }
-@media print { nav { display: none; } body { max-width: none; } }
+@media print {
+  :root { color-scheme: light; --page: #ffffff; --ink: #1c2430; --soft: #5b6675; --line: #dfe4ea; --panel: #f6f8fa;
+    --accent: #0072b2; --good: #e6f4ee; --bad: #fdece3; }
+  nav { display: none; }
+  body { max-width: none; padding: 0; font-size: 11pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  figure, tr, .verdict, .tiles, li { break-inside: avoid; }
+  h2, h3 { break-after: avoid; }
+  figure.table { break-inside: auto; }
+  .scroll { overflow: visible; }
+  .pair { grid-template-columns: 1fr 1fr; }
+}
+@media (max-width: 40rem) { .pair { grid-template-columns: 1fr; } .contents { columns: 1; } }
 """

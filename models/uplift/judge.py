@@ -2,22 +2,24 @@
 
 Rankings: per arm against the control, scikit-uplift's Qini and others of each learner's scores. Policies: everyone,
 no one, the best single arm, a random arm, and the best arm per customer, valued off-policy on the test rows by IPS,
-SNIPS and DR. Every learner and every choice sees the training rows only.
+SNIPS and DR. Every learner and every choice sees the training rows only, and is fitted once per split and outcome.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.policy.ope import Estimate, Logged, difference, dr, estimate, ips, snips
 from models.uplift.baselines import AverageEffect, TBoosted, TLinear
-from models.uplift.contrast import Prepared
 from models.uplift.dr import DRLearner
+from models.uplift.held_out import BOOSTED, CONSTANT, DR, LINEAR, RESPONSE
 from models.uplift.metrics import Curve, causalml_auuc, qini_curve, sklift_qini, sklift_uplift_auc, uplift_at_k_overall
+from models.uplift.prepared import Prepared
 from models.uplift.splits import Repeated, repeated, splits
 from models.uplift.trial import Trial
 
@@ -25,9 +27,8 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
-DR, LINEAR, BOOSTED, RESPONSE = "dr_learner", "t_linear", "t_boosted", "response_ranking"
 BEST_SINGLE = "best_single_arm"
-LEARNERS = (DR, LINEAR, BOOSTED, RESPONSE)
+LEARNERS = (DR, LINEAR, BOOSTED, RESPONSE, CONSTANT)
 ESTIMATORS = {"ips": ips, "snips": snips, "dr": dr}
 GRID = np.linspace(0, 1, 101)
 FIFTHS = 5
@@ -42,8 +43,8 @@ class Judgement:
     errors: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
     curves: dict[tuple[str, str], list[Vector]] = field(default_factory=dict)
     fifths: dict[str, list[Vector]] = field(default_factory=dict)
-    importance: dict[str, float] = field(default_factory=dict)
     best_arms: list[str] = field(default_factory=list)
+    exploded: set[str] = field(default_factory=set)
 
     @property
     def best_arm(self) -> str:
@@ -58,6 +59,8 @@ class Judgement:
         """One split's estimate with its standard error on the test rows."""
         self.add(what, of, by, estimate.value)
         self.errors.setdefault((what, of, by), []).append(estimate.standard_error)
+        if estimate.exploded and what == "policy":
+            self.exploded.add(of)
 
     def summary(self, what: str, of: str, by: str) -> Repeated:
         """Mean over splits with the interval for overlapping splits."""
@@ -68,42 +71,76 @@ class Judgement:
         one, two = self.figures[(what, *first)], self.figures[(what, *second)]
         return repeated(np.subtract(one, two))
 
+    def band(self, arm: str, learner: str) -> tuple[Vector, Vector, Vector]:
+        """Mean Qini curve on ``GRID`` with its pointwise 95 % interval, each (101,)."""
+        points = [repeated(column) for column in np.vstack(self.curves[arm, learner]).T]
+        mean, low, high = (np.array([getattr(point, end) for point in points]) for end in ("mean", "low", "high"))
+        return mean, low, high
 
-def judge(trial: Trial, times: int, seed: int, progress: Progress | None = None) -> Judgement:
-    """Fit and judge on ``times`` splits; the same seed gives the same figures."""
+
+def judge(
+    trial: Trial, times: int, seed: int, progress: Progress | None = None, most_rows: int | None = None
+) -> Judgement:
+    """Fit and judge on ``times`` splits; the same seed gives the same figures.
+
+    ``most_rows``: each split draws at most so many units (whole clusters), which a large table needs to end in time.
+    """
     result = Judgement(trial.arms)
     for number, (train, test) in enumerate(splits(trial, times, seed)):
+        if most_rows is not None and most_rows < len(trial):
+            rng = np.random.default_rng([seed, number, 1])
+            train, test = (thinned(trial, rows, most_rows / len(trial), rng) for rows in (train, test))
         _one_split(trial.rows(train), trial.rows(test), seed + number, result)
         if progress is not None:
             progress(number + 1, times)
     return result
 
 
+def thinned(trial: Trial, rows: NDArray[np.int64], share: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A random share of the rows of every arm, clusters whole."""
+    if trial.cluster is not None:
+        names, member = np.unique(trial.cluster[rows].astype(str), return_inverse=True)
+        kept: NDArray[np.int64] = rows[(rng.random(len(names)) < share)[member]]
+        return kept
+    arms = [rng.permutation(rows[trial.treatment[rows] == arm]) for arm in range(len(trial.arms))]
+    return np.sort(np.concatenate([mine[: max(2, round(share * len(mine)))] for mine in arms]))
+
+
 def _one_split(train: Trial, test: Trial, seed: int, result: Judgement) -> None:
     prepared = Prepared(train.X, train.treatment, train.propensity, seed=seed, cluster=train.cluster)
-    linear, boosted = TLinear(), TBoosted(seed=seed)
-    doubly = DRLearner(seed=seed).fit_prepared(prepared, train.value)
-    scores = {DR: doubly.effect(test.X), **_linear_scores(linear, train, train.value, test)}
-    boosted.fit(train.X, train.treatment, train.value, train.propensity)
-    scores[BOOSTED] = boosted.effect(test.X)
+    encoded = prepared.inputs.encoding.matrix(test.X)
+    value = _fit(prepared, train, train.value, test, encoded, seed)
+    boosted = TBoosted(seed=seed).fit(train.X, train.treatment, train.value, train.propensity)
+    scores = {**value.scores, BOOSTED: boosted.effect(test.X)}
     _rankings("value", test, test.value, scores, result)
-    _explain(doubly, test, scores[DR], result)
+    _fifths(test, scores[DR], result)
     for outcome, y in train.outcomes.items():
-        ranked = {DR: DRLearner(seed=seed).fit_prepared(prepared, y).effect(test.X)}
-        ranked |= _linear_scores(TLinear(), train, y, test)
-        _rankings(outcome, test, test.outcomes[outcome], ranked, result)
-    profit = {DR: scores[DR], LINEAR: scores[LINEAR]}
+        same = np.array_equal(y, train.value)
+        fitted = value if same else _fit(prepared, train, y, test, encoded, seed)
+        _rankings(outcome, test, test.outcomes[outcome], fitted.scores, result)
+    profit, expected = {DR: value.scores[DR], LINEAR: value.scores[LINEAR]}, value.expected
     if train.cost.any():
-        linear.fit(train.X, train.treatment, train.net, train.propensity)
-        cost = DRLearner(seed=seed).fit_prepared(prepared, train.cost).effect(test.X)
-        profit = {DR: scores[DR] - cost, LINEAR: linear.effect(test.X)}
-    _policies(train, test, profit, linear.expected(test.X), result)
+        cost = DRLearner(seed=seed).fit_prepared(prepared, train.cost).effect_of_matrix(encoded)
+        expected = TLinear().fit(train.X, train.treatment, train.net, train.propensity).expected(test.X)
+        profit = {DR: scores[DR] - cost, LINEAR: expected[:, 1:] - expected[:, :1]}
+    _policies(train, test, profit, expected, result)
 
 
-def _linear_scores(learner: TLinear, train: Trial, y: Vector, test: Trial) -> dict[str, Matrix]:
-    """The T-learner's effects and, from the same models, the ranking by response."""
-    expected = learner.fit(train.X, train.treatment, y, train.propensity).expected(test.X)
-    return {LINEAR: expected[:, 1:] - expected[:, :1], RESPONSE: expected[:, 1:]}
+@dataclass(frozen=True)
+class _Fitted:
+    """What learners of one outcome say about the test rows; ``expected`` (n, K) by the linear one."""
+
+    scores: Mapping[str, Matrix]
+    expected: Matrix
+
+
+def _fit(prepared: Prepared, train: Trial, y: Vector, test: Trial, encoded: Matrix, seed: int) -> _Fitted:
+    given: tuple[Any, ...] = (train.X, train.treatment, y, train.propensity)
+    doubly = DRLearner(seed=seed).fit_prepared(prepared, y).effect_of_matrix(encoded)
+    expected = TLinear().fit(*given).expected(test.X)
+    constant = AverageEffect().fit(*given).effect(test.X)
+    linear = expected[:, 1:] - expected[:, :1]
+    return _Fitted({DR: doubly, LINEAR: linear, RESPONSE: expected[:, 1:], CONSTANT: constant}, expected)
 
 
 def _rankings(outcome: str, test: Trial, y: Vector, scores: Mapping[str, Matrix], result: Judgement) -> None:
@@ -128,17 +165,14 @@ def _per_unit(curve: Curve, treated: float) -> Vector:
     return np.interp(GRID, curve.x / curve.x[-1], curve.y / treated)
 
 
-def _explain(learner: DRLearner, test: Trial, score: Matrix, result: Judgement) -> None:
-    """Observed effect by fifth of the predicted one, and what the final models split on."""
+def _fifths(test: Trial, score: Matrix, result: Judgement) -> None:
+    """Observed effect by fifth of the predicted one."""
     for arm, name in enumerate(test.arms[1:], start=1):
         rows = (test.treatment == 0) | (test.treatment == arm)
         fifth = (np.argsort(np.argsort(-score[rows, arm - 1], kind="stable"), kind="stable") * FIFTHS) // rows.sum()
         treated, y, w = test.treatment[rows] == arm, test.value[rows], 1 / test.taken[rows]
         effects = [_difference(y, w, treated & (fifth == i), ~treated & (fifth == i)) for i in range(FIFTHS)]
         result.fifths.setdefault(name, []).append(np.array(effects))
-        gain = learner.boosters_[arm - 1].feature_importance("gain")
-        for feature, part in zip(learner.encoding_.features, gain, strict=True):
-            result.importance[feature] = result.importance.get(feature, 0.0) + float(part) / max(gain.sum(), 1e-300)
 
 
 def _difference(y: Vector, w: Vector, treated: NDArray[np.bool_], control: NDArray[np.bool_]) -> float:
@@ -170,5 +204,6 @@ def _policies(train: Trial, test: Trial, profit: Mapping[str, Matrix], expected:
         for name, estimator in ESTIMATORS.items():
             result.add_estimate("policy", policy, name, estimate(log, estimator))
         result.add_estimate("policy_gain", policy, "dr", difference(log, logs[BEST_SINGLE], dr))
-        result.add("policy_ess", policy, "ess", float(log.weight.sum() ** 2 / (log.weight**2).sum()))
+        squares = float((log.weight**2).sum())
+        result.add("policy_ess", policy, "ess", float(log.weight.sum() ** 2 / squares) if squares else 0.0)
         result.add("policy_weight", policy, "largest_weight", float(log.weight.max()))

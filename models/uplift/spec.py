@@ -1,6 +1,6 @@
 """A trial spec: the YAML that turns any table of a randomised experiment into a ``Trial``.
 
-unit: customer            # optional; must be unique
+unit: customer            # optional; rows of one unit stay together
 arm: segment              # column with the arm of each unit
 control: No E-Mail
 arms: [Womens E-Mail]     # optional: only these arms and the control; rows of other arms are dropped
@@ -12,15 +12,20 @@ features: [recency]       # optional: default all columns not named above, less 
 drop: [id]
 time: sent_at             # optional
 cluster: household        # optional: units that were randomised together
+ladder: {off_5: 500, off_10: 1000}  # optional: face values in cents of arms that differ in it alone
 
 Where ``arms`` drops rows, propensities over all arms become those given that the arm was one of the listed: they are
 divided by their sum over the listed arms. What value, cost, outcomes, arm or propensity read is never a feature.
+
+A row whose value, outcome or cost is empty cannot be learnt from: it is left out and counted by arm
+(``Trial.missing``), so that the check of attrition sees it. A cost that is empty for control rows is none. Infinities
+are refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +39,7 @@ from models.uplift.expression import Expression, numbers, parse
 from models.uplift.reading import read_names, read_times
 from models.uplift.spec_values import (
     cost_of,
+    ladder_of,
     names_of,
     optional_of,
     outcomes_of,
@@ -45,8 +51,10 @@ from models.uplift.trial import Trial, check_propensity, check_treatment
 
 KEYS = (
     "unit", "arm", "control", "arms", "propensity", "value", "outcomes", "cost", "features", "drop", "time", "cluster",
+    "ladder",
 )  # fmt: skip
 EMPIRICAL = "empirical"
+MOST_ARMS = 2000  # more values than this are an id or a measurement, not a design
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class TrialSpec:
     drop: tuple[str, ...] = ()
     time: str | None = None
     cluster: str | None = None
+    ladder: Mapping[str, int] | None = None
 
     @classmethod
     def load(cls, path: Path) -> TrialSpec:
@@ -100,6 +109,7 @@ class TrialSpec:
             drop=names_of(content, "drop") or (),
             time=optional_of(content, "time"),
             cluster=optional_of(content, "cluster"),
+            ladder=ladder_of(content.get("ladder")),
         )
 
     def table(self, frame: pd.DataFrame) -> Trial:
@@ -116,20 +126,23 @@ class TrialSpec:
         check_treatment(treatment, arms)
         propensity = self._propensities(frame, treatment, arms, dropped=len(treatment) < everybody)
         check_propensity(propensity, treatment)
-        outcomes = {name: _finite(outcome, frame, f"outcomes.{name}") for name, outcome in self.outcomes.items()}
-        return Trial(
+        unit = frame[self.unit].astype(str).to_numpy(dtype=object) if self.unit else None
+        cluster = frame[self.cluster].astype(str).to_numpy(dtype=object) if self.cluster else None
+        everything = Trial(
             X=frame[list(self._features(frame))],
             treatment=treatment,
             arms=arms,
             propensity=propensity,
-            value=_finite(self.value, frame, "value"),
+            value=_or_missing(self.value, frame, "value"),
             cost=self._costs(frame, treatment, arms),
-            outcomes=outcomes,
+            outcomes={name: _or_missing(outcome, frame, f"outcomes.{name}") for name, outcome in self.outcomes.items()},
             value_name=self.value.text,
             time=read_times(frame[self.time], "time").to_numpy("datetime64[us]") if self.time else None,
-            cluster=frame[self.cluster].astype(str).to_numpy(dtype=object) if self.cluster else None,
+            cluster=unit if cluster is None and unit is not None and pd.Index(unit).has_duplicates else cluster,
             empirical=self.propensity == EMPIRICAL,
+            unit=unit,
         )
+        return _measured(everything)
 
     def _check_columns(self, frame: pd.DataFrame) -> None:
         named = [("arm", self.arm), ("unit", self.unit), ("time", self.time), ("cluster", self.cluster)]
@@ -137,20 +150,27 @@ class TrialSpec:
         for key, name in named:
             if name is not None and name not in frame.columns:
                 raise InputError(key, name, f"a column of the data: {', '.join(map(str, frame.columns))}")
-        if self.unit is not None:
-            repeated = frame[self.unit][frame[self.unit].duplicated()]
-            if len(repeated):
-                raise InputError(
-                    "unit", str(repeated.iloc[0]), f"unique ids in {self.unit!r} ({len(repeated)} repeated)"
-                )
+        for key, column in (("unit", self.unit), ("cluster", self.cluster)):
+            empty = int(frame[column].isna().sum()) if column is not None else 0
+            if empty:
+                raise InputError(key, f"{empty} empty rows in {column!r}", "a name in every row")
 
     def _arms(self, labels: pd.Series) -> tuple[str, ...]:
         found = set(labels)
+        if len(found) > MOST_ARMS:
+            raise InputError(
+                "arm", self.arm, f"a column with at most {MOST_ARMS} arms, and it holds {len(found)} values"
+            )
         if self.control not in found:
-            raise InputError("control", self.control, f"an arm of the data: {', '.join(sorted(found))}")
+            quoted = "; YAML reads a bare yes, no, on or off as true or false: quote it"
+            hint = quoted if self.control in ("True", "False") else ""
+            raise InputError("control", self.control, f"an arm of the data: {', '.join(sorted(found))}{hint}")
         wanted = self.arms if self.arms is not None else sorted(found)
         asked = [*wanted, *(self.propensity if isinstance(self.propensity, Mapping) else ())]
         asked += list(self.cost) if isinstance(self.cost, Mapping) else []
+        for arm in self.ladder or ():
+            if arm == self.control or arm not in wanted:
+                raise InputError("ladder", arm, "an arm of the trial other than the control")
         for arm in asked:
             if arm not in found:
                 raise InputError("arm", arm, f"an arm of the data: {', '.join(sorted(found))}")
@@ -227,8 +247,10 @@ class TrialSpec:
             return np.array([self.cost.get(arm, 0.0) for arm in arms])[treatment]
         if self.cost is None:
             return np.zeros(len(treatment))
-        values = _finite(self.cost, frame, "cost")
-        return values if self.cost.columns else np.where(treatment > 0, values, 0.0)
+        values = _or_missing(self.cost, frame, "cost")
+        if not self.cost.columns:
+            return np.where(treatment > 0, values, 0.0)
+        return np.where(np.isnan(values) & (treatment == 0), 0.0, values)  # nothing given, so nothing written down
 
 
 def _filled_if_constant(propensity: Any, treatment: NDArray[np.int64]) -> Any:
@@ -245,9 +267,26 @@ def _labels(frame: pd.DataFrame, column: str) -> pd.Series:
     return read_names(frame[column])
 
 
-def _finite(expression: Expression, frame: pd.DataFrame, field: str) -> NDArray[np.float64]:
+def _or_missing(expression: Expression, frame: pd.DataFrame, field: str) -> NDArray[np.float64]:
+    """Values (n,), NaN only where a column that the expression reads is empty."""
     values = expression.values(frame)
-    bad = ~np.isfinite(values)
+    empty = frame[list(expression.columns)].isna().any(axis=1).to_numpy() if expression.columns else False
+    bad = ~np.isfinite(values) & ~(np.isnan(values) & empty)
     if bad.any():
         raise InputError(field, values[bad][0].item(), f"finite numbers from {expression.text!r} ({bad.sum()} are not)")
     return values
+
+
+def _measured(trial: Trial) -> Trial:
+    """The rows whose figures are all there; the others are counted by arm."""
+    known = np.isfinite(trial.value) & np.isfinite(trial.cost)
+    for values in trial.outcomes.values():
+        known &= np.isfinite(values)
+    missing = np.bincount(trial.treatment[~known], minlength=len(trial.arms))
+    left = np.bincount(trial.treatment[known], minlength=len(trial.arms))
+    if (left < 2).any():
+        arm = trial.arms[int(left.argmin())]
+        raise InputError(
+            "value", f"{int(left.min())} measured rows of {arm!r}", "at least 2 rows per arm that are not empty"
+        )
+    return replace(trial if known.all() else trial.rows(known), missing=missing.astype(np.int64))

@@ -79,6 +79,21 @@ def propensity_of(value: object) -> str | dict[str, float | str]:
     return result
 
 
+def ladder_of(value: object) -> dict[str, int] | None:
+    """Face value in cents per arm of the offers that differ in it alone, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or len(value) < 2:
+        raise InputError("ladder", value, "a face value in cents for each of at least two arms")
+    faces: dict[str, int] = {}
+    for arm, given in value.items():
+        face = number_of(given, f"ladder.{arm}")
+        if face <= 0 or not face.is_integer():
+            raise InputError(f"ladder.{arm}", given, "whole cents above 0")
+        faces[name_of(arm)] = int(face)
+    return faces
+
+
 def number_of(value: object, field: str) -> float:
     """A finite number, or a fraction such as 1/3 as text."""
     try:

@@ -5,71 +5,75 @@ Where a baseline wins, or nothing can be told apart, the page says so in its fir
 
 from __future__ import annotations
 
-import re
+import math
+import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 
-import numpy as np
-from numpy.typing import NDArray
-
-from models.plots import Interval, Line, intervals, lines
-from models.policy.ope import Logged, difference, snips
-from models.report import Cell, Estimate, Report, Text, Words
+from models.policy.references import MODEL
+from models.registry.ladder import Ladder
+from models.report import Cell, Report, Text, Words
 from models.uplift.checks import Check
-from models.uplift.judge import BEST_SINGLE, DR, ESTIMATORS, GRID, Judgement
-from models.uplift.splits import Repeated
-from models.uplift.trial import Trial
-from models.uplift.trial_verdicts import LEARNERS, MODEL_POLICY, policy_statement, ranking_statement
+from models.uplift.held_out import DR, FOLDS
+from models.uplift.judged import Judged
+from models.uplift.ladder_report import ladder_section
+from models.uplift.splits import TEST_SHARE
+from models.uplift.trial_effects import calibrated, dependences
+from models.uplift.trial_people import who_gains
+from models.uplift.trial_policy import budgets, policies
+from models.uplift.trial_ranking import average_effects, fifths, rankings, whom_they_move
+from models.uplift.trial_verdicts import (
+    MODEL_POLICY,
+    bottom_line,
+    budget_statement,
+    people_statement,
+    policy_statement,
+    ranking_statement,
+)
+from models.uplift.trial_words import cell, digits, percent
 
-METRICS = {
-    "sklift_qini": Words("Qini (scikit-uplift)", "Qini（scikit-uplift）"),
-    "uplift_at_30_overall": Words("uplift at 30 %", "前 30 % 增量"),
-    "causalml_auuc": Words("AUUC (causalml)", "AUUC（causalml）"),
-    "sklift_uplift_auc": Words("uplift AUC (scikit-uplift)", "增量 AUC（scikit-uplift）"),
-}
-ARM, OUTCOME = Words("arm", "组"), Words("outcome", "结果")
-Names = Mapping[str, str]
+LIBRARIES = ("numpy", "pandas", "lightgbm", "scikit-learn", "scipy")
 
 
 def trial_report(
-    trial: Trial, judgement: Judgement, checks: Sequence[Check], name: str, splits: int, language: str = "en"
+    judged: Judged,
+    name: str,
+    seed: int,
+    language: str = "en",
+    source: Mapping[str, str] | None = None,
+    ladder: Ladder | None = None,
 ) -> Report:
-    """Build the page and the flat figures of ``report.json``."""
+    """Build the page and the flat figures of ``report.json``.
+
+    ``source`` tells where the data came from; ``ladder``: arms that differ in their face value alone.
+    """
+    trial, judgement = judged.trial, judged.judgement
     rows, arms, features = len(trial), len(trial.arms), trial.X.shape[1]
+    splits = judged.effort.splits
     subtitle = Words(
         f"{rows:,} units, {arms} arms, {features} features, value = {trial.value_name}; {splits} random 70/30 splits",
         f"{rows:,} 个单位，{arms} 个组，{features} 个特征，价值 = {trial.value_name}；{splits} 次 70/30 随机划分",
     )
-    report = Report(Words(f"Trial: {name}", f"试验：{name}"), language, subtitle)
+    report = Report(Words(f"Trial: {name}", f"试验：{name}"), language, subtitle, contents=True)
     report.add_figures({"rows": rows, "arms": list(trial.arms), "splits": splits, "features": features})
-    report.add_figures({"best_single_arm": judgement.best_arm})
-    names = flat_names(trial.arms)
-    _checks(report, checks)
-    for statement in (*(ranking_statement(arm, judgement) for arm in trial.arms[1:]), policy_statement(judgement)):
-        report.add_verdict(statement.words, statement.tone)
-    _average_effects(report, trial, names)
-    _curves(report, trial, judgement)
-    _ranking_table(report, judgement, names)
-    _pairs(report, judgement, names)
-    _policies(report, judgement, names)
-    _inside(report, judgement, names)
-    _soundness(report, checks)
+    report.add_figures({"best_single_arm": judgement.best_arm, "seed": seed})
+    _checks(report, judged.checks)
+    _verdicts(report, judged)
+    _tiles(report, judged)
+    average_effects(report, judged)
+    whom_they_move(report, judged)
+    calibrated(report, judged)
+    who_gains(report, judged)
+    dependences(report, judged)
+    budgets(report, judged)
+    policies(report, judged)
+    rankings(report, judged)
+    if ladder is not None:
+        ladder_section(report, ladder, trial, seed)
+    fifths(report, judged)
+    _soundness(report, judged)
+    _reproduce(report, judged, seed, source or {})
     return report
-
-
-def flat_names(arms: Sequence[str]) -> dict[str, str]:
-    """Names for ``report.json``: ``Womens E-Mail`` becomes ``womens_e_mail``; other scripts stay.
-
-    Arms that would get the same name, or none, are numbered instead.
-
-    >>> flat_names(["No E-Mail", "满减"])
-    {'No E-Mail': 'no_e_mail', '满减': '满减'}
-    >>> flat_names(["-10%", "+10%"])
-    {'-10%': 'arm_0', '+10%': 'arm_1'}
-    """
-    names = {arm: re.sub(r"\W+", "_", arm.lower()).strip("_") for arm in arms}
-    if len(set(names.values())) < len(arms) or not all(names.values()):
-        return {arm: f"arm_{i}" for i, arm in enumerate(arms)}
-    return names
 
 
 def _checks(report: Report, checks: Sequence[Check]) -> None:
@@ -85,193 +89,111 @@ def _checks(report: Report, checks: Sequence[Check]) -> None:
         report.add_verdict(words, "bad")
 
 
-def _average_effects(report: Report, trial: Trial, names: Names) -> None:
-    outcomes = {"value": trial.value, **trial.outcomes}
-    if trial.cost.any():
-        outcomes["cost"] = trial.cost
-    rows: list[list[Cell]] = []
-    n, K = len(trial), len(trial.arms)
-    for outcome, y in outcomes.items():
-        no_one = Logged(trial.treatment, y, trial.taken, np.tile(np.eye(K)[0], (n, 1)), cluster=trial.cluster)
-        for k, arm in enumerate(trial.arms[1:], start=1):
-            everyone = Logged(trial.treatment, y, trial.taken, np.tile(np.eye(K)[k], (n, 1)), cluster=trial.cluster)
-            effect = difference(everyone, no_one, snips)
-            rows.append([arm, outcome, Estimate(effect.value, effect.low, effect.high)])
-            report.add_figures(_flat(f"average_effect_{outcome}_{names[arm]}", effect.value, effect.low, effect.high))
-    report.add_section(Words("What the arms do on average", "各组的平均效应"))
-    report.add_table(
-        Words(
-            "Difference to the control per unit, all rows, 95 % intervals", "与对照组之差，每单位，全部数据，95 % 区间"
-        ),
-        [ARM, OUTCOME, Words("average effect", "平均效应")],
-        rows,
-    )
+def _verdicts(report: Report, judged: Judged) -> None:
+    judgement = judged.judgement
+    statements = [bottom_line(judged.trial, judgement), policy_statement(judgement)]
+    if math.isfinite(judged.spending.curves.area(MODEL).low) and len(judged.spending.curves.budgets) > 1:
+        statements.append(budget_statement(judged.spending))
+    statements += [ranking_statement(found.name, judgement) for found in judged.findings]
+    statements += [people_statement(found) for found in judged.findings]
+    for statement in statements:
+        report.add_verdict(statement.words, statement.tone)
 
 
-def _curves(report: Report, trial: Trial, judgement: Judgement) -> None:
-    report.add_section(Words("Whom the arms move", "谁会被打动"))
-    for arm in trial.arms[1:]:
-        found = {name: np.mean(judgement.curves[arm, name], axis=0) for name in LEARNERS}
-        curves = [Line(LEARNERS[name], GRID, curve) for name, curve in found.items()]
-        curves.append(Line(Words("random order", "随机顺序"), [0, 1], [0, float(found[DR][-1])], quiet=True))
-        drawn = lines(
-            curves,
-            Words("share of units treated, best first", "处理比例（由优到劣）"),
-            Words("gain per treated unit of the test rows", "每个处理单位的增益"),
-            percent_x=True,
-        )
-        report.add_figure(Words(f"{arm}: Qini curves, mean of the splits", f"{arm}：Qini 曲线，各次划分的平均"), drawn)
-
-
-def _ranking_table(report: Report, judgement: Judgement, names: Names) -> None:
-    rows: list[tuple[tuple[bool, str, str, str], str, list[Cell]]] = []
-    for what, arm, learner in judgement.figures:
-        metric = next((metric for metric in METRICS if what.endswith(f"_{metric}")), None)
-        if metric is None:
-            continue
-        outcome, found = what.removesuffix(f"_{metric}"), judgement.summary(what, arm, learner)
-        name = f"{outcome}_{names[arm]}_{learner}_{metric}"
-        report.add_figures({**_flat(name, found.mean, found.low, found.high), f"{name}_sd": found.deviation})
-        if metric != "sklift_uplift_auc":
-            cells: list[Cell] = [arm, outcome, METRICS[metric], LEARNERS[learner], _cell(found)]
-            rows.append(((outcome != "value", outcome, arm, metric), learner, cells))
-    rows.sort(key=lambda row: row[0])
-    report.add_table(
-        Words("Rankings on rows that the learners have not seen", "在学习器未见过的数据上的排序能力"),
+def _tiles(report: Report, judged: Judged) -> None:
+    """The figures that a reader would copy first, of the arm with the most units."""
+    trial, judgement = judged.trial, judged.judgement
+    first = judged.findings[0]
+    gain = judgement.summary("policy_gain", MODEL_POLICY, "dr")
+    qini = judgement.summary("value_sklift_qini", first.name, DR)
+    mean = first.blp.mean
+    report.add_tiles(
         [
-            ARM,
-            OUTCOME,
-            Words("metric", "指标"),
-            Words("learner", "方法"),
-            Words("mean of the splits", "各次划分的均值"),
-        ],
-        [cells for _, _, cells in rows],
-        strong=[i for i, (_, learner, _) in enumerate(rows) if learner == DR],
-    )
+            (Words("units", "单位数"), len(trial)),
+            (Words(f"average effect of {first.name}", f"{first.name} 平均效应"),
+             cell(mean.value, mean, digits([mean]))),
+            (Words(f"Qini, {first.name}", f"Qini，{first.name}"), cell(qini.mean, qini, digits([qini]))),
+            (Words("choosing per customer, over the best single arm", "逐客选择比最佳单一组多"),
+             cell(gain.mean, gain, digits([gain]))),
+            (Words(f"predicted to be harmed by {first.name}", f"预计被 {first.name} 损害"),
+             percent(first.harm.share)),
+        ]
+    )  # fmt: skip
 
 
-def _pairs(report: Report, judgement: Judgement, names: Names) -> None:
-    drawn = []
-    for what, arm, learner in judgement.figures:
-        if learner == DR or not what.endswith("_sklift_qini"):
-            continue
-        outcome, paired = what.removesuffix("_sklift_qini"), judgement.paired(what, (arm, DR), (arm, learner))
-        name = f"{outcome}_{names[arm]}_{DR}_minus_{learner}_sklift_qini"
-        report.add_figures(_flat(name, paired.mean, paired.low, paired.high))
-        if outcome == "value":
-            label = Words(f"{arm}: {LEARNERS[learner].en}", f"{arm}：{LEARNERS[learner].zh}")
-            drawn.append(Interval(label, paired.mean, paired.low, paired.high))
-    report.add_figure(
-        Words(
-            "The DR-learner's Qini minus each baseline's, paired over splits",
-            "双稳健学习器与各基线的 Qini 之差，按划分配对",
-        ),
-        intervals(drawn, Words("difference of Qini, 95 % interval", "Qini 之差，95 % 区间")),
-    )
-
-
-def _policies(report: Report, judgement: Judgement, names: Names) -> None:
-    rows: list[list[Cell]] = []
-    drawn = []
-    policies = [of for what, of, by in judgement.figures if what == "policy" and by == "dr"]
-    for policy in policies:
-        flat, found = _policy_name(policy, names), {}
-        for estimator in ESTIMATORS:
-            found[estimator] = judgement.summary("policy", policy, estimator)
-            mean, low, high = found[estimator].mean, found[estimator].low, found[estimator].high
-            report.add_figures(_flat(f"policy_{flat}_{estimator}", mean, low, high))
-        ess = judgement.summary("policy_ess", policy, "ess").mean
-        weight = judgement.summary("policy_weight", policy, "largest_weight").mean
-        report.add_figures({f"policy_{flat}_effective_rows": ess, f"policy_{flat}_largest_weight": weight})
-        rows.append([_policy_words(policy), *map(_cell, found.values()), round(ess), f"{weight:.1f}"])
-        if policy != BEST_SINGLE:
-            paired = judgement.summary("policy_gain", policy, "dr")
-            report.add_figures(_flat(f"policy_{flat}_minus_{BEST_SINGLE}_dr", paired.mean, paired.low, paired.high))
-            drawn.append(Interval(_policy_words(policy), paired.mean, paired.low, paired.high))
-    columns: list[Text] = [Words("policy", "策略"), "IPS", "SNIPS", "DR"]
-    columns += [Words("effective rows", "有效样本"), Words("largest weight", "最大权重")]
-    report.add_section(Words("Is choosing per customer worth it?", "逐客选择值得吗？"))
-    report.add_table(
-        Words("Value per unit, net of cost, off-policy on the test rows", "每单位净价值，测试数据上的离策略估计"),
-        columns,
-        rows,
-        strong=[policies.index(MODEL_POLICY)],
-    )
-    report.add_figure(
-        Words(
-            "Value minus that of the best single arm, DR, paired over splits", "与最佳单一组的价值之差，DR，按划分配对"
-        ),
-        intervals(drawn, Words("difference per unit, 95 % interval", "每单位之差，95 % 区间")),
-    )
-
-
-def _inside(report: Report, judgement: Judgement, names: Names) -> None:
-    report.add_section(Words("Inside the DR-learner", "模型内部"))
-    fifths = {arm: _mean_of_known(np.vstack(parts)) for arm, parts in judgement.fifths.items()}
-    columns: list[Text] = [ARM, *(Words(f"fifth {i}", f"第 {i} 组") for i in range(1, 6))]
-    report.add_table(
-        Words(
-            "Observed effect by fifth of the predicted one, most promising first",
-            "按预测效应五等分的实测效应，由高到低",
-        ),
-        columns,
-        [[arm, *map(float, effects)] for arm, effects in fifths.items()],
-    )
-    for arm, effects in fifths.items():
-        report.add_figures({f"observed_effect_by_fifth_{names[arm]}": list(map(float, effects))})
-    total = sum(judgement.importance.values()) or 1.0
-    shares = sorted(((part / total, name) for name, part in judgement.importance.items()), reverse=True)[:10]
-    report.add_table(
-        Words("What the effects depend on: share of the final models' gain", "效应取决于什么：最终模型的增益占比"),
-        [Words("feature", "特征"), Words("share", "占比")],
-        [[name, share] for share, name in shares],
-    )
-
-
-def _soundness(report: Report, checks: Sequence[Check]) -> None:
+def _soundness(report: Report, judged: Judged) -> None:
+    report.add_section(Words("Is the trial sound?", "试验是否可靠？"))
+    rows: list[list[Cell]] = [
+        [Words("passed", "通过") if check.passed else Words("FAILED", "未通过"), check.words] for check in judged.checks
+    ]
+    columns: list[Text] = [Words("check", "检查"), Words("what was found", "发现")]
+    failed = [i for i, check in enumerate(judged.checks) if not check.passed]
+    report.add_table(Words("Checks of the design", "设计检查"), columns, rows, strong=failed)
     report.add_section(Words("How to read this", "如何阅读"))
-    for check in checks:
-        report.add_text(check.words)
-    report.add_text(
-        Words(
-            "Every figure is measured on rows that the learners and choices did not see. Random splits share rows, so"
-            " their intervals use the variance of Nadeau and Bengio (2003). Curves have points only where the score"
-            " changes, so tied rows flatter nobody. Qini is scikit-uplift's: the area between the curve and a random"
-            " order, as a share of the perfect curve's.",
-            "所有数字均在学习与选择未见过的数据上测得。随机划分之间共享数据，区间采用 Nadeau–Bengio（2003）方差。"
-            "曲线只在分数变化处取点，并列不会带来虚高。"
-            "Qini 采用 scikit-uplift 的定义：曲线与随机线间面积占完美曲线的比例。",
-        )
+    report.add_list(
+        [
+            Words(
+                "Every figure is measured on rows that the learners and choices did not see. Figures over repeated"
+                f" splits train on {1 - TEST_SHARE:.0%} of the units; splits share rows, so their intervals use the"
+                " variance of Nadeau and Bengio (2003).",
+                f"所有数字均在学习与选择未见过的数据上测得。重复划分以 {1 - TEST_SHARE:.0%} 的单位训练；"
+                "划分之间共享数据，区间采用 Nadeau–Bengio（2003）方差。",
+            ),
+            Words(
+                f"Calibration, segments, feature effects and budgets rest on one pass of {FOLDS} folds in which every"
+                " unit is held out once; their effects are means of doubly robust scores, with intervals over units"
+                " (or clusters, where the spec names them).",
+                f"校准、人群、特征效应与预算基于一次 {FOLDS} 折留出，每个单位恰好留出一次；"
+                "效应为双稳健得分的均值，区间基于单位（若给出 cluster 则基于簇）。",
+            ),
+            Words(
+                "Curves have points only where the score changes, so tied rows flatter nobody. Qini is scikit-uplift's:"
+                " the area between the curve and a random order, as a share of the perfect curve's.",
+                "曲线只在分数变化处取点，并列不会带来虚高。"
+                "Qini 采用 scikit-uplift 的定义：曲线与随机线间面积占完美曲线的比例。",
+            ),
+            Words(
+                "Qini, AUUC and uplift at 30 % compare raw means and assume that the chances of the arms do not depend"
+                " on the unit; AUTOC, segments and policy values use the propensities.",
+                "Qini、AUUC 与前 30 % 增量比较原始均值，假定各组概率与单位无关；AUTOC、人群与策略价值使用倾向概率。",
+            ),
+            Words(
+                "An interval that holds zero proves neither a difference nor its absence.",
+                "区间包含零既不证明有差异，也不证明没有差异。",
+            ),
+        ]
     )
 
 
-def _mean_of_known(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means of the columns over the splits that have a figure; NaN where none has (a tiny trial)."""
-    known = np.isfinite(parts)
-    counts = known.sum(axis=0)
-    means = np.where(known, parts, 0.0).sum(axis=0) / np.maximum(counts, 1)
-    return np.where(counts > 0, means, np.nan)
-
-
-def _policy_name(policy: str, names: Names) -> str:
-    kind, _, of = policy.partition(":")
-    return f"{kind}_{names.get(of, of)}" if of else kind
-
-
-def _policy_words(policy: str) -> Text:
-    kind, _, of = policy.partition(":")
-    if kind == "everyone":
-        return Words(f"{of} for everybody", f"全部 {of}")
-    if kind == "best_arm_per_customer":
-        return Words(f"best arm per customer, {LEARNERS[of].en}", f"逐客最佳组，{LEARNERS[of].zh}")
-    if kind == BEST_SINGLE:
-        return Words("best single arm of the training rows", "训练数据的最佳单一组")
-    return Words("random arm", "随机组")
-
-
-def _cell(found: Repeated) -> Estimate:
-    return Estimate(found.mean, found.low, found.high)
-
-
-def _flat(name: str, value: float, low: float, high: float) -> dict[str, float]:
-    return {f"{name}_mean": value, f"{name}_low": low, f"{name}_high": high}
+def _reproduce(report: Report, judged: Judged, seed: int, source: Mapping[str, str]) -> None:
+    report.add_section(Words("To reproduce", "复现"))
+    plan, n = judged.effort, len(judged.trial)
+    if plan.is_cut(n):
+        report.add_text(
+            Words(
+                f"The table is large, so {plan.splits} of {plan.asked} splits of {plan.rows_a_split:,} units each were"
+                f" judged, and {plan.held_out_rows:,} of {n:,} units were held out once; all were drawn at random. The"
+                " averages and checks use all rows.",
+                f"数据量大：评判了 {plan.asked} 次划分中的 {plan.splits} 次，每次 {plan.rows_a_split:,} 个单位；"
+                f"{n:,} 个单位中随机抽取 {plan.held_out_rows:,} 个做留出。平均效应与检查使用全部数据。",
+            )
+        )
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))} | {name: version(name) for name in LIBRARIES}
+    told = {**source, "seed": str(seed), **versions}
+    report.add_table(
+        Words(
+            "The same data, spec, seed and versions give the same page", "相同的数据、配置、种子与版本得到相同的页面"
+        ),
+        [Words("what", "项目"), Words("value", "取值")],
+        [[name, value] for name, value in told.items()],
+    )
+    report.add_figures({f"version_{name.replace('-', '_')}": found for name, found in versions.items()})
+    report.add_figures({f"source_{name}": value for name, value in source.items()})
+    report.add_figures(
+        {
+            "splits_asked": plan.asked,
+            "rows_a_split": plan.rows_a_split,
+            "held_out_rows": plan.held_out_rows,
+            "rows_left_out_as_missing": 0 if judged.trial.missing is None else int(judged.trial.missing.sum()),
+        }
+    )

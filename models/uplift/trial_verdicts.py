@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.report import Words
-from models.uplift.judge import BEST_SINGLE, BOOSTED, DR, LINEAR, RESPONSE, Judgement
-from models.uplift.splits import Repeated
+import numpy as np
 
-LEARNERS = {
-    DR: Words("DR-learner", "双稳健学习器"),
-    LINEAR: Words("T-learner, linear", "线性 T 学习器"),
-    BOOSTED: Words("T-learner, boosted", "提升树 T 学习器"),
-    RESPONSE: Words("response ranking", "响应率排序"),
-}
+from models.policy.ope import Estimate, Logged, difference, snips
+from models.policy.references import BEST_SINGLE as RANDOM_ORDER
+from models.policy.references import MODEL
+from models.report import Words
+from models.uplift.findings import ArmFindings
+from models.uplift.held_out import BOOSTED, DR, LINEAR, RESPONSE
+from models.uplift.judge import BEST_SINGLE, Judgement
+from models.uplift.spending import Spending
+from models.uplift.trial import Trial
+from models.uplift.trial_words import LEARNERS, digits, percent, plain, shown
+
 MODEL_POLICY = f"best_arm_per_customer:{DR}"
 
 
@@ -23,6 +26,60 @@ class Statement:
 
     words: Words
     tone: str
+
+
+def bottom_line(trial: Trial, judgement: Judgement) -> Statement:
+    """One sentence on what to do: choose per customer, give everybody the same, or give nothing."""
+    gain = judgement.summary("policy_gain", MODEL_POLICY, "dr")
+    best = judgement.best_arm
+    ranked = [arm for arm in trial.arms[1:] if judgement.summary("value_sklift_qini", arm, DR).low > 0]
+    if gain.low > 0:
+        words = Words(
+            f"choose per customer with the DR-learner; it brings {shown(gain.mean, gain)} more a unit than {best} for"
+            " everybody.",
+            f"用双稳健学习器逐客选择；每单位比对所有人使用 {best} 多 {shown(gain.mean, gain)}。",
+        )
+        return Statement(_line(words), "good")
+    if best == trial.arms[0]:
+        words = Words(
+            "give nothing; no arm pays for itself on average, and no choice per customer is shown to.",
+            "什么都不发；没有组在平均上合算，逐客选择也未被证实合算。",
+        )
+        return Statement(_line(words), "bad")
+    effect = _against_control(trial, trial.arms.index(best))
+    net = Words(" net of cost", "净") if trial.cost.any() else Words("", "")
+    size = shown(effect.value, effect)
+    if effect.low <= 0:
+        words = Words(
+            f"nothing is shown to work yet; the best arm, {best}, changes value by {size} a unit{net.en}.",
+            f"尚无方案被证实有效；最佳组 {best} 使每单位{net.zh}价值变化 {size}。",
+        )
+        return Statement(_line(words), "bad")
+    words = Words(
+        f"give {best} to everybody; it brings {size} a unit{net.en} more than nothing, and choosing per"
+        " customer is not shown to bring more.",
+        f"对所有人使用 {best}；每单位{net.zh}价值比什么都不做多 {size}，逐客选择未被证实更好。",
+    )
+    if best in ranked:
+        words = Words(
+            words.en + f" Where only some can get {best}, rank them by the DR-learner.",
+            words.zh + f"若只能发给部分人，按双稳健学习器排序发放 {best}。",
+        )
+    return Statement(_line(words), "neutral")
+
+
+def _line(words: Words) -> Words:
+    return Words(f"Bottom line: {words.en}", f"结论：{words.zh}")
+
+
+def _against_control(trial: Trial, arm: int) -> Estimate:
+    """Average effect of an arm net of cost, on all rows."""
+    n, K = len(trial), len(trial.arms)
+    logs = [
+        Logged(trial.treatment, trial.net, trial.taken, np.tile(np.eye(K)[k], (n, 1)), cluster=trial.cluster)
+        for k in (arm, 0)
+    ]
+    return difference(logs[0], logs[1], snips)
 
 
 def ranking_statement(arm: str, judgement: Judgement) -> Statement:
@@ -38,13 +95,14 @@ def ranking_statement(arm: str, judgement: Judgement) -> Statement:
         chance = Words("above chance", "优于随机")
     elif qini.high < 0:
         chance = Words("below chance", "劣于随机")
+    size = shown(qini.mean, qini)
     parts = [
         Words(
-            f"{arm}: the DR-learner's Qini is {shown(qini)}, {chance.en}.",
-            f"{arm}：双稳健学习器的 Qini 为 {shown(qini)}，{chance.zh}。",
+            f"{arm}: the DR-learner's Qini is {size}, {chance.en}.",
+            f"{arm}：双稳健学习器的 Qini 为 {size}，{chance.zh}。",
         )
     ]
-    for names, en, zh in ((beaten, "It beats", "它显著优于"), (ahead, "It loses to", "它显著劣于")):
+    for names, en, zh in ((beaten, "It beats", "它显著优于 "), (ahead, "It loses to", "它显著劣于 ")):
         if names:
             english, chinese = ", ".join(name.en for name in names), "、".join(name.zh for name in names)
             parts.append(Words(f"{en} {english}.", f"{zh}{chinese}。"))
@@ -54,38 +112,112 @@ def ranking_statement(arm: str, judgement: Judgement) -> Statement:
     return Statement(words, "bad" if ahead else "good" if qini.low > 0 and beaten else "neutral")
 
 
+def people_statement(found: ArmFindings) -> Statement:
+    """Which segments gain and lose, and whether anybody is harmed."""
+    m = len(found.segments)
+    lose = [s for s in found.segments if s.loses]
+    more, less = ([s for s in found.segments if s.gap.low > 0], [s for s in found.segments if s.gap.high < 0])
+    count = f"of {m} segments looked at, {len(lose) or 'none'} {'is' if len(lose) == 1 else 'are'} shown to lose"
+    parts = [Words(f"{found.name}: {count}.", f"{found.name}：考察的 {m} 个人群中，{len(lose)} 个被证实受损。")]
+    for named, en, zh in (
+        (more, "The effect is larger for", "效应更大的是"),
+        (less, "The effect is smaller for", "效应更小的是"),
+    ):
+        if named:
+            one = max(named, key=lambda segment: abs(segment.evidence))
+            size = shown(one.effect.value, one.effect)
+            parts.append(Words(f"{en} {one.words.en}: {size}.", f"{zh} {one.words.zh}：{size}。"))
+    if not more and not less:
+        parts.append(Words("None is told apart from the others.", "没有人群与其他人有显著差异。"))
+    if lose:
+        last = lose[-1]
+        size = shown(last.effect.value, last.effect)
+        parts.append(Words(f"Sleeping dogs: {last.words.en}, {size}.", f"“沉睡的狗”：{last.words.zh}，{size}。"))
+    harmed = found.harm.observed is not None and found.harm.observed.high < 0
+    if found.harm.observed is not None and harmed:
+        share, size = percent(found.harm.share), shown(found.harm.observed.value, found.harm.observed)
+        parts.append(
+            Words(
+                f"Harm is predicted for {share} of the units and seen among them: {size}.",
+                f"预计 {share} 的单位受损，且实测如此：{size}。",
+            )
+        )
+    tone = "bad" if lose or harmed else "neutral"
+    return Statement(Words(" ".join(part.en for part in parts), "".join(part.zh for part in parts)), tone)
+
+
+def budget_statement(spending: Spending) -> Statement:
+    """Over all budgets, does spending by the DR-learner's effects bring more than spending without them?"""
+    curves = spending.curves
+    names = {
+        RESPONSE: LEARNERS[RESPONSE],
+        RANDOM_ORDER: Words("the best single arm in random order", "按随机顺序发放最佳单一组"),
+    }
+    over = {name: curves.area_between(MODEL, name) for name in names}
+    beaten = [names[name] for name, found in over.items() if found.low > 0]
+    ahead = [names[name] for name, found in over.items() if found.high < 0]
+    if over[RANDOM_ORDER].low == over[RANDOM_ORDER].high == 0:
+        return Statement(
+            Words(
+                "On a budget: the DR-learner's effects spend as the best single arm in random order does; it tells"
+                " nobody apart who is worth more.",
+                "预算有限时：双稳健学习器的发放与按随机顺序发放最佳单一组相同，未能区分谁更值得发放。",
+            ),
+            "bad" if ahead else "neutral",
+        )
+    size = shown(over[RANDOM_ORDER].value, over[RANDOM_ORDER])
+    parts = [
+        Words(
+            f"On a budget: by the DR-learner's effects a unit brings {size} more than the best single arm in random"
+            " order, on average over all budgets.",
+            f"预算有限时：按双稳健学习器的效应发放，每单位比按随机顺序发放最佳单一组多 {size}（对全部预算取平均）。",
+        )
+    ]
+    for which, en, zh in ((beaten, "It beats", "它显著优于"), (ahead, "It loses to", "它显著劣于")):
+        if which:
+            english, chinese = " and ".join(name.en for name in which), "、".join(name.zh for name in which)
+            parts.append(Words(f"{en} {english}.", f"{zh}{chinese}。"))
+    if not beaten and not ahead:
+        parts.append(Words("That is not told apart from nothing.", "差异不显著。"))
+    words = Words(" ".join(part.en for part in parts), "".join(part.zh for part in parts))
+    return Statement(words, "bad" if ahead else "good" if len(beaten) == len(names) else "neutral")
+
+
 def policy_statement(judgement: Judgement) -> Statement:
     """Is choosing the arm per customer better than the best single arm for everybody?"""
     gain = judgement.summary("policy_gain", MODEL_POLICY, "dr")
-    mine, single = (judgement.summary("policy", policy, "dr").mean for policy in (MODEL_POLICY, BEST_SINGLE))
-    values, best = f"{mine:.4f} / {single:.4f}", judgement.best_arm
+    if gain.low == gain.high == 0:
+        best = judgement.best_arm
+        words = Words(
+            f"Choosing the arm per customer comes to {best} for everybody, the best single arm: the DR-learner finds"
+            " nobody for whom another arm is worth more.",
+            f"逐客选组的结果就是对所有人使用 {best}（最佳单一组）：双稳健学习器未发现有谁更适合其他组。",
+        )
+        return Statement(words, "neutral")
+    mine, single = (judgement.summary("policy", policy, "dr") for policy in (MODEL_POLICY, BEST_SINGLE))
+    places, best, size = digits([gain]), judgement.best_arm, shown(gain.mean, gain)
+    values = f"{plain(mine.mean, places)} / {plain(single.mean, places)}"
     if gain.low > 0:
         return Statement(
             Words(
-                f"Choosing the arm per customer beats {best} for everybody: {values} a unit, difference {shown(gain)}.",
-                f"逐客选组优于对所有人使用 {best}：每单位 {values}，差 {shown(gain)}。",
+                f"Choosing the arm per customer beats {best} for everybody: {values} a unit, difference {size}.",
+                f"逐客选组优于对所有人使用 {best}：每单位 {values}，差 {size}。",
             ),
             "good",
         )
     if gain.high < 0:
         return Statement(
             Words(
-                f"{best} for everybody beats choosing per customer: {values} a unit, difference {shown(gain)}.",
-                f"对所有人使用 {best} 优于逐客选组：每单位 {values}，差 {shown(gain)}。",
+                f"{best} for everybody beats choosing per customer: {values} a unit, difference {size}.",
+                f"对所有人使用 {best} 优于逐客选组：每单位 {values}，差 {size}。",
             ),
             "bad",
         )
     return Statement(
         Words(
             f"Choosing the arm per customer does not beat {best} for everybody, the best single arm:"
-            f" {values} a unit, difference {shown(gain)}. The simpler policy is the one to use.",
-            f"逐客选组并不优于对所有人使用 {best}（最佳单一组）：每单位 {values}，差 {shown(gain)}。"
-            "应采用更简单的策略。",
+            f" {values} a unit, difference {size}. The simpler policy is the one to use.",
+            f"逐客选组并不优于对所有人使用 {best}（最佳单一组）：每单位 {values}，差 {size}。应采用更简单的策略。",
         ),
         "bad",
     )
-
-
-def shown(found: Repeated) -> str:
-    """``0.0656 [0.0523, 0.0790]``"""
-    return f"{found.mean:.4f} [{found.low:.4f}, {found.high:.4f}]"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from features.errors import InputError
-from models.plots import Interval, Line, bars, intervals, lines
-from models.report import Estimate, Money, Percent, Report, Words, check_folder
+from models.plots import Interval, Line, Panel, bars, calibration, columns, intervals, lines, panels
+from models.report import Estimate, Money, Number, Percent, Report, Words, check_folder
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 
@@ -138,3 +138,34 @@ def test_a_folder_is_checked_and_left_as_it_was(tmp_path: Path) -> None:
     for bad in (tmp_path / "file", tmp_path / "file" / "a"):
         with pytest.raises(InputError, match="out: got"):
             check_folder(bad)
+
+
+def test_points_columns_and_panels_are_well_formed_in_both_languages() -> None:
+    points = [Interval(Words("first", "第一"), 0.1, 0.0, 0.2), Interval("满100减10", -0.3, -0.5, -0.1)]
+    panel = Panel(
+        "city", [0, 1], [0.1, 0.2], [0, 1], points, [Words("Paris", "巴黎"), "满100减10 & more than fits here"]
+    )
+    drawings = (
+        calibration([(0.1, points[0]), (-0.2, points[1])], "predicted", Words("observed", "实测")),
+        columns(points, "group", "effect", [0.1, -0.2], Words("predicted", "预测")),
+        panels([panel, Panel("age", [0.0, 5.0], [1.0, 2.0], [1.0, 4.0], points)], "effect"),
+        intervals(points, "effect", signed=True),
+    )
+    for drawn in drawings:
+        ET.fromstring(drawn)
+        assert not re.search(r"K\d+Z", drawn)
+    assert "巴黎" in drawings[2]
+    assert "#d55e00" in drawings[3]
+
+
+def test_headings_are_listed_folds_close_and_nothing_is_minus_zero() -> None:
+    report = Report("t", contents=True).add_verdict("first").add_section(Words("One", "一")).add_heading("inside")
+    with report.folded("more"):
+        report.add_table("c", ["a"], [[Number(-0.0001, 2)], [Number(-0.25, 1)]])
+    page = report.add_list(["a", "b"]).add_pair([("x", drawing()), ("y", drawing())]).html()
+    parser = Balanced()
+    parser.feed(page)
+    assert parser.open == []
+    assert page.index("first") < page.index('href="#s1"') < page.index('id="s1"')
+    assert '<td class="number">0.00</td>' in page
+    assert '<td class="number">−0.2</td>' in page

@@ -137,10 +137,12 @@ def test_a_column_as_cost_is_taken_as_it_is_and_is_no_feature() -> None:
         ({"outcomes": {"value": "revenue"}}, "outcomes: got 'value'"),
         ({"cost": {"flat": 1}}, "a cost for every arm, also '满10减1'"),
         ({"cost": {"flat": 1, "满10减1": 1, "silver": 2}}, "arm: got 'silver'"),
+        ({"ladder": {"flat": 100}}, "ladder: got .* at least two arms"),
+        ({"ladder": {"flat": 100, "gold": 200}}, "ladder: got 'gold', expected an arm of the trial"),
+        ({"ladder": {"flat": 100, "满10减1": 0.5}}, "ladder.满10减1: got 0.5, expected whole cents"),
         ({"features": ["height"]}, "features: got 'height'"),
         ({"features": "age"}, "features: got 'age', expected a list"),
         ({"drop": ["height"]}, "drop: got 'height'"),
-        ({"unit": "household"}, "unit: got '0', expected unique ids in 'household'"),
         (
             {"time": "city"},
             "time: got '.*', expected a time .* row of 'city' .40 are none.$",
@@ -184,6 +186,49 @@ def test_units_without_an_arm_or_a_time_are_refused() -> None:
         data.loc[3, column] = None
         with pytest.raises(InputError, match="1 empty rows"):
             parsed().table(data)
+
+
+def test_rows_of_a_repeated_unit_stay_together() -> None:
+    trial = parsed(unit="household", cluster=...).table(frame())
+    assert trial.cluster is not None
+    assert list(trial.cluster[:4]) == ["0", "0", "1", "1"]
+    assert parsed(cluster=...).table(frame()).cluster is None
+
+
+def test_rows_without_an_outcome_are_left_out_and_counted_by_arm() -> None:
+    data = frame()
+    data.loc[[0, 1, 2], "revenue"] = np.nan  # control, control, 满10减1
+    trial = parsed().table(data)
+    assert len(trial) == 37
+    assert trial.missing is not None
+    assert trial.missing.tolist() == [2, 0, 1]
+    assert np.isfinite(trial.value).all()
+
+
+def test_a_cost_that_is_empty_for_the_control_is_none() -> None:
+    data = frame()
+    data["price"] = np.where(data.coupon == "none", np.nan, 2.0)
+    trial = parsed(cost="price").table(data)
+    assert len(trial) == 40
+    np.testing.assert_array_equal(trial.cost, np.where(trial.treatment > 0, 2.0, 0.0))
+
+
+def test_an_arm_whose_outcomes_are_all_missing_is_refused() -> None:
+    data = frame()
+    data.loc[data.coupon == "flat", "revenue"] = np.nan
+    with pytest.raises(InputError, match="value: got \"0 measured rows of 'flat'\""):
+        parsed().table(data)
+
+
+def test_a_bare_no_in_yaml_is_explained() -> None:
+    with pytest.raises(InputError, match="quote it"):
+        parsed(control=False).table(frame())
+
+
+def test_an_id_is_no_arm() -> None:
+    data = pd.DataFrame({"arm": np.arange(3000), "y": 1.0, "x": 0.0})
+    with pytest.raises(InputError, match="arm: got 'arm', expected a column with at most 2000 arms"):
+        TrialSpec.parse({"arm": "arm", "control": 0, "value": "y"}).table(data)
 
 
 def test_an_empty_table_is_refused() -> None:

@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := .venv-peers
+PEERS_STAMP := $(PEERS)/.installed
+PEERS_FILES := tests/benchmarks/peers
 
-.PHONY: setup demo test check bench openapi docs lock clean
+.PHONY: setup demo test check bench bench-peers openapi docs lock clean
 
 setup: $(STAMP)
 
@@ -28,8 +31,16 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/fairdeal openapi --check
 
-bench: $(STAMP)
+bench: $(STAMP) $(PEERS_STAMP)
 	$(BIN)/fairdeal bench all --json
+
+# The libraries that the uplift benchmark compares with, in an environment of their own (0.9 GB).
+bench-peers: $(PEERS_STAMP)
+
+$(PEERS_STAMP): $(PEERS_FILES)/requirements.lock
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
 
 # The committed contract of the HTTP APIs; ARGS=--breaking when callers have to follow.
 openapi: $(STAMP)
@@ -42,7 +53,10 @@ docs: openapi
 lock:
 	uv pip compile pyproject.toml --group dev --extra scale --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
+	uv pip compile $(PEERS_FILES)/requirements.in --override $(PEERS_FILES)/overrides.txt --no-emit-package xgboost \
+	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
+	    -o $(PEERS_FILES)/requirements.lock
 
 clean:
-	rm -rf $(VENV) .fairdeal .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) $(PEERS) .fairdeal .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -209,14 +209,8 @@ def _verdicts(report: Report, found: Comparison) -> None:
         report.add_verdict(
             Words(f"These baselines earn more than the policy: {english}.", f"以下基线优于策略：{chinese}。"), "bad"
         )
-    if mine.profit.exploded:
-        report.add_verdict(
-            Words(
-                f"Few decisions agree with the policy (effective sample {mine.profit.ess:,.0f}): trust no interval.",
-                f"与策略一致的历史决策过少（有效样本 {mine.profit.ess:,.0f}），区间不可信。",
-            ),
-            "bad",
-        )
+    if mine.profit.warning is not None:
+        report.add_verdict(mine.profit.warning, "bad")
 
 
 def _table(report: Report, found: Comparison) -> None:

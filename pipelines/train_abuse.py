@@ -102,7 +102,7 @@ def learn_abuse(
         version = registry.log(NAME, artefact, params, figures)
         registry.note(NAME, version, gate="passed" if better else "not passed", gate_reason=reason)
         if better:
-            registry.promote(NAME, version, reason=reason)
+            registry.promote(NAME, version, reason=reason, by="gate")
     return TrainedAbuse(version, better, reason, _moment(cutoff), figures)
 
 

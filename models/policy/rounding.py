@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from models.policy.exchanges import Near, exchange_matrix, one_each
+from models.policy.linear import minimum
 from models.policy.price import Floats, Ints
 from models.policy.rows import Rows
 from models.policy.terms import Terms
@@ -77,7 +78,6 @@ def separate(
     None when there are none. ``near.loss`` is counted at ``start``, where capped users pay ``own`` (n,) beside.
     """
     from scipy import sparse
-    from scipy.optimize import linprog
 
     matrix = exchange_matrix(rows, terms, near)
     m, p = matrix.shape
@@ -108,13 +108,11 @@ def separate(
     left = sparse.hstack([-(difference @ per_box), -(difference @ own_columns), sparse.csr_matrix(scale[:, None])])
     right = difference @ near.loss
     normal = sparse.diags(1 / scale)
-    answer = linprog(
+    answer = minimum(
         np.append(np.zeros(m + len(own_bounds)), -1.0),
-        A_ub=(normal @ left).tocsr(),
-        b_ub=right / scale,
-        bounds=[*zip(np.maximum(-1.0, -start / unit), np.ones(m), strict=True), *own_bounds, (None, 1.0)],
-        method="highs-ds",
-        options={"presolve": False, "dual_feasibility_tolerance": 1e-10, "primal_feasibility_tolerance": 1e-10},
+        (normal @ left).tocsr(),
+        right / scale,
+        [*zip(np.maximum(-1.0, -start / unit), np.ones(m), strict=True), *own_bounds, (None, 1.0)],
     )
     if answer.x is None or answer.x[-1] <= 0:
         return None

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.policy.exchanges import Near, exchange_matrix, nearest, one_each
+from models.policy.linear import minimum
 from models.policy.price import Bools, Floats
 from models.policy.rows import Look, Rows, dual, look
 from models.policy.terms import Terms
@@ -46,7 +47,6 @@ def step(
 ) -> tuple[Floats, Floats, Bools]:
     """The best prices in the box ``price +- width``, the shares (p,) of the exchanges, and which edges were hit."""
     from scipy import sparse
-    from scipy.optimize import linprog
 
     low = np.maximum(price - width, 0.0)
     high = price + width
@@ -66,13 +66,11 @@ def step(
     one, at_most = one_each(rows, near, found.offer)
     scaled = sparse.diags(unit / scale) @ matrix
     blocks = [[scaled, -sparse.identity(m)], [one, None]] if one.shape[0] else [[scaled, -sparse.identity(m)]]
-    answer = linprog(
+    answer = minimum(
         np.concatenate([-gain / scale, tops]),
-        A_ub=sparse.bmat(blocks, format="csr"),
-        b_ub=np.concatenate([room * unit / scale, at_most]),
-        bounds=np.column_stack([np.zeros(p + m), np.append(np.ones(p), np.full(m, np.inf))]),
-        method="highs-ds",
-        options={"presolve": False, "dual_feasibility_tolerance": 1e-10, "primal_feasibility_tolerance": 1e-9},
+        sparse.bmat(blocks, format="csr"),
+        np.concatenate([room * unit / scale, at_most]),
+        np.column_stack([np.zeros(p + m), np.append(np.ones(p), np.full(m, np.inf))]),
     )
     if answer.x is None:
         raise ArithmeticError(f"the linear programme of the prices failed: {answer.message}")

@@ -118,7 +118,10 @@ def numbers(frame: pd.DataFrame, column: str, field: str) -> NDArray[np.float64]
         raise InputError(field, column, f"a column of the data: {', '.join(map(str, frame.columns))}")
     values = frame[column]
     if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)):
-        raise InputError(field, column, f"a column of numbers, and {column!r} holds {values.dtype}")
+        held = f"{str(values.dropna().iloc[0])[:40]!r}" if values.notna().any() else "nothing"
+        raise InputError(
+            field, column, f"a column of numbers, and {column!r} holds {held} (write 1 and 0 for yes and no)"
+        )
     result: NDArray[np.float64] = values.to_numpy(dtype=float, na_value=np.nan)
     return result
 

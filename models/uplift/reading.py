@@ -31,6 +31,10 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError("data", str(path), f"a readable table ({_one_line(error)})") from error
     if frame.empty:
         raise InputError("data", str(path), "a table with rows")
+    alone = str(frame.columns[0]) if frame.shape[1] == 1 else ""
+    for name, mark in (("semicolons", ";"), ("tabs", "\t"), ("bars", "|")):
+        if mark in alone:
+            raise InputError("data", str(path), f"columns separated by commas, and this file seems to use {name}")
     return frame
 
 

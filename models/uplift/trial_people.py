@@ -36,12 +36,12 @@ def _looked_at(found: ArmFindings) -> Words:
         return Words("No segment is large enough to be looked at by itself.", "没有足够大、可单独考察的人群。")
     m, gain, lose = len(found.segments), sum(s.gains for s in found.segments), sum(s.loses for s in found.segments)
     unlike = sum(s.gap.low > 0 or s.gap.high < 0 for s in found.segments)
-    chance = Words("nobody is shown to lose", "没有人群被证实受损")
+    chance = Words("none to lose", "没有人群被证实受损")
     if lose:
-        chance = Words(f"{lose} are shown to lose (sleeping dogs)", f"{lose} 个被证实受损（“沉睡的狗”）")
+        chance = Words(f"{lose} to lose (sleeping dogs)", f"{lose} 个被证实受损（“沉睡的狗”）")
     return Words(
         f"{m} segments were looked at, one feature at a time; intervals hold for all {m} at once (Bonferroni)."
-        f" {gain} are shown to gain, {chance.en}; {unlike} are shown to differ from everybody else.",
+        f" Shown to gain: {gain}; {chance.en}; {unlike} to differ from everybody else.",
         f"共逐特征考察 {m} 个人群，区间对全部 {m} 个同时成立（Bonferroni）。"
         f"其中 {gain} 个被证实获益，{chance.zh}；{unlike} 个被证实与其他人不同。",
     )

@@ -14,7 +14,7 @@ from models.policy.references import MODEL
 from models.registry.ladder import Ladder
 from models.report import Cell, Report, Text, Words
 from models.uplift.checks import Check
-from models.uplift.held_out import DR, FOLDS
+from models.uplift.held_out import FOLDS
 from models.uplift.judged import Judged
 from models.uplift.ladder_report import ladder_section
 from models.uplift.splits import TEST_SHARE
@@ -26,8 +26,10 @@ from models.uplift.trial_verdicts import (
     MODEL_POLICY,
     bottom_line,
     budget_statement,
+    even_chances,
     people_statement,
     policy_statement,
+    ranking_figure,
     ranking_statement,
 )
 from models.uplift.trial_words import cell, digits, percent
@@ -90,11 +92,11 @@ def _checks(report: Report, checks: Sequence[Check]) -> None:
 
 
 def _verdicts(report: Report, judged: Judged) -> None:
-    judgement = judged.judgement
-    statements = [bottom_line(judged.trial, judgement), policy_statement(judgement)]
+    judgement, even = judged.judgement, even_chances(judged.trial)
+    statements = [bottom_line(judged.trial, judgement, judged.findings), policy_statement(judgement)]
     if math.isfinite(judged.spending.curves.area(MODEL).low) and len(judged.spending.curves.budgets) > 1:
         statements.append(budget_statement(judged.spending))
-    statements += [ranking_statement(found.name, judgement) for found in judged.findings]
+    statements += [ranking_statement(found, judgement, even) for found in judged.findings]
     statements += [people_statement(found) for found in judged.findings]
     for statement in statements:
         report.add_verdict(statement.words, statement.tone)
@@ -105,14 +107,14 @@ def _tiles(report: Report, judged: Judged) -> None:
     trial, judgement = judged.trial, judged.judgement
     first = judged.findings[0]
     gain = judgement.summary("policy_gain", MODEL_POLICY, "dr")
-    qini = judgement.summary("value_sklift_qini", first.name, DR)
+    name, ranking, spread = ranking_figure(first, judgement, even_chances(trial))
     mean = first.blp.mean
     report.add_tiles(
         [
             (Words("units", "单位数"), len(trial)),
             (Words(f"average effect of {first.name}", f"{first.name} 平均效应"),
              cell(mean.value, mean, digits([mean]))),
-            (Words(f"Qini, {first.name}", f"Qini，{first.name}"), cell(qini.mean, qini, digits([qini]))),
+            (Words(f"{name}, {first.name}", f"{name}，{first.name}"), cell(ranking, spread, digits([spread]))),
             (Words("choosing per customer, over the best single arm", "逐客选择比最佳单一组多"),
              cell(gain.mean, gain, digits([gain]))),
             (Words(f"predicted to be harmed by {first.name}", f"预计被 {first.name} 损害"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from models.uplift.held_out import BOOSTED, DR, LINEAR, RESPONSE
 from models.uplift.judge import BEST_SINGLE, Judgement
 from models.uplift.spending import Spending
 from models.uplift.trial import Trial
-from models.uplift.trial_words import LEARNERS, digits, percent, plain, shown
+from models.uplift.trial_words import LEARNERS, Spread, digits, percent, plain, shown
 
 MODEL_POLICY = f"best_arm_per_customer:{DR}"
 
@@ -28,11 +29,13 @@ class Statement:
     tone: str
 
 
-def bottom_line(trial: Trial, judgement: Judgement) -> Statement:
+def bottom_line(trial: Trial, judgement: Judgement, findings: Sequence[ArmFindings]) -> Statement:
     """One sentence on what to do: choose per customer, give everybody the same, or give nothing."""
     gain = judgement.summary("policy_gain", MODEL_POLICY, "dr")
     best = judgement.best_arm
     ranked = [arm for arm in trial.arms[1:] if judgement.summary("value_sklift_qini", arm, DR).low > 0]
+    if not even_chances(trial):
+        ranked = [found.name for found in findings if found.autoc[DR].low > 0]
     if gain.low > 0:
         words = Words(
             f"choose per customer with the DR-learner; it brings {shown(gain.mean, gain)} more a unit than {best} for"
@@ -82,34 +85,72 @@ def _against_control(trial: Trial, arm: int) -> Estimate:
     return difference(logs[0], logs[1], snips)
 
 
-def ranking_statement(arm: str, judgement: Judgement) -> Statement:
-    """Does the DR-learner rank customers for this arm, and whom does it beat or lose to?"""
-    qini = judgement.summary("value_sklift_qini", arm, DR)
+def ranking_statement(found: ArmFindings, judgement: Judgement, even: bool) -> Statement:
+    """Does the DR-learner rank customers for this arm, and whom does it beat or lose to?
+
+    ``even``: whether every unit had the same chances; where not, Qini compares unlike units, and AUTOC speaks alone.
+    """
+    arm = found.name
+    name, value, spread = ranking_figure(found, judgement, even)
+    chance = Words("not told apart from a random order", "与随机排序无显著差异")
+    if spread.low > 0:
+        chance = Words("above chance", "优于随机")
+    elif spread.high < 0:
+        chance = Words("below chance", "劣于随机")
+    size = shown(value, spread)
+    parts = [
+        Words(
+            f"{arm}: the DR-learner's {name} is {size}, {chance.en}.",
+            f"{arm}：双稳健学习器的 {name} 为 {size}，{chance.zh}。",
+        )
+    ]
+    if spread.low == spread.high == 0:
+        parts = [
+            Words(
+                f"{arm}: the DR-learner predicts the same effect for everybody, so it ranks nobody.",
+                f"{arm}：双稳健学习器对所有人预测相同的效应，因此不作排序。",
+            )
+        ]
+    if not even:
+        parts.append(
+            Words(
+                "The chances of the arms depend on the unit, so Qini is not used here.",
+                "各组概率因单位而异，故此处不用 Qini。",
+            )
+        )
+        return _joined(parts, "good" if spread.low > 0 else "neutral")
     over = {
         other: judgement.paired("value_sklift_qini", (arm, DR), (arm, other)) for other in (RESPONSE, LINEAR, BOOSTED)
     }
     beaten = [LEARNERS[other] for other, paired in over.items() if paired.low > 0]
     ahead = [LEARNERS[other] for other, paired in over.items() if paired.high < 0]
-    chance = Words("not told apart from a random order", "与随机排序无显著差异")
-    if qini.low > 0:
-        chance = Words("above chance", "优于随机")
-    elif qini.high < 0:
-        chance = Words("below chance", "劣于随机")
-    size = shown(qini.mean, qini)
-    parts = [
-        Words(
-            f"{arm}: the DR-learner's Qini is {size}, {chance.en}.",
-            f"{arm}：双稳健学习器的 Qini 为 {size}，{chance.zh}。",
-        )
-    ]
     for names, en, zh in ((beaten, "It beats", "它显著优于 "), (ahead, "It loses to", "它显著劣于 ")):
         if names:
-            english, chinese = ", ".join(name.en for name in names), "、".join(name.zh for name in names)
+            english, chinese = ", ".join(other.en for other in names), "、".join(other.zh for other in names)
             parts.append(Words(f"{en} {english}.", f"{zh}{chinese}。"))
     if not beaten and not ahead:
         parts.append(Words("No baseline is told apart from it.", "与各基线无显著差异。"))
-    words = Words(" ".join(part.en for part in parts), "".join(part.zh for part in parts))
-    return Statement(words, "bad" if ahead else "good" if qini.low > 0 and beaten else "neutral")
+    return _joined(parts, "bad" if ahead else "good" if spread.low > 0 and beaten else "neutral")
+
+
+def ranking_figure(found: ArmFindings, judgement: Judgement, even: bool) -> tuple[str, float, Spread]:
+    """How well the DR-learner ranks customers for an arm: name, figure and interval."""
+    if not even:
+        return "AUTOC", found.autoc[DR].value, found.autoc[DR]
+    qini = judgement.summary("value_sklift_qini", found.name, DR)
+    return "Qini", qini.mean, qini
+
+
+def even_chances(trial: Trial) -> bool:
+    """Whether every unit had the same chance of each arm, as far as chances are known."""
+    known = np.isfinite(trial.propensity)
+    highest = np.where(known, trial.propensity, 0.0).max(axis=0)
+    lowest = np.where(known, trial.propensity, 1.0).min(axis=0)
+    return bool((highest - lowest < 1e-6).all())
+
+
+def _joined(parts: Sequence[Words], tone: str) -> Statement:
+    return Statement(Words(" ".join(part.en for part in parts), "".join(part.zh for part in parts)), tone)
 
 
 def people_statement(found: ArmFindings) -> Statement:
@@ -143,7 +184,7 @@ def people_statement(found: ArmFindings) -> Statement:
             )
         )
     tone = "bad" if lose or harmed else "neutral"
-    return Statement(Words(" ".join(part.en for part in parts), "".join(part.zh for part in parts)), tone)
+    return _joined(parts, tone)
 
 
 def budget_statement(spending: Spending) -> Statement:
@@ -154,9 +195,11 @@ def budget_statement(spending: Spending) -> Statement:
         RANDOM_ORDER: Words("the best single arm in random order", "按随机顺序发放最佳单一组"),
     }
     over = {name: curves.area_between(MODEL, name) for name in names}
-    beaten = [names[name] for name, found in over.items() if found.low > 0]
-    ahead = [names[name] for name, found in over.items() if found.high < 0]
-    if over[RANDOM_ORDER].low == over[RANDOM_ORDER].high == 0:
+    area = curves.area(MODEL)
+    rounding = 1e-6 * (area.high - area.low)  # policies that choose alike differ by the order of their sums
+    beaten = [names[name] for name, found in over.items() if found.low > rounding]
+    ahead = [names[name] for name, found in over.items() if found.high < -rounding]
+    if max(abs(over[RANDOM_ORDER].low), abs(over[RANDOM_ORDER].high)) <= rounding:
         return Statement(
             Words(
                 "On a budget: the DR-learner's effects spend as the best single arm in random order does; it tells"
@@ -179,8 +222,7 @@ def budget_statement(spending: Spending) -> Statement:
             parts.append(Words(f"{en} {english}.", f"{zh}{chinese}。"))
     if not beaten and not ahead:
         parts.append(Words("That is not told apart from nothing.", "差异不显著。"))
-    words = Words(" ".join(part.en for part in parts), "".join(part.zh for part in parts))
-    return Statement(words, "bad" if ahead else "good" if len(beaten) == len(names) else "neutral")
+    return _joined(parts, "bad" if ahead else "good" if len(beaten) == len(names) else "neutral")
 
 
 def policy_statement(judgement: Judgement) -> Statement:

@@ -119,7 +119,7 @@ def trial(
 
     with progress() as step:
         report = run_trial(
-            data, spec, out, splits, seed, language.value, lambda done, of: step("judge repeated splits", done / of)
+            data, spec, out, splits, seed, language.value, lambda done, of: step("judge the trial", done / of)
         )
     say(f"report: {report}")
 

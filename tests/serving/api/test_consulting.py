@@ -270,3 +270,20 @@ async def test_a_risky_claim_is_refused_without_reasons_and_a_person_gets_a_case
 
     cases = shop.store.read(open_cases)
     assert [(row.case.subject, row.case.suggested) for row in cases] == [("user:u1", action)]
+
+
+async def test_the_scoring_service_is_told_how_many_coupons_the_user_took_lately(shop: Any) -> None:
+    """Contact limits look at counts that the nightly features cannot know yet."""
+    await shop.template("cut")
+    shop.scoring.offer = "none"
+    await shop.coupon("u1", "cut")
+    shop.clock.forward(days=8)
+    await shop.coupon("u1", "cut")
+    await shop.coupon("u2", "cut")
+    await shop.post("issuance", "/v1/triggers", {"user_id": "u1", "campaign_id": "spring"})
+    counts = shop.scoring.asked[-1]["counts"]
+    assert {name: counts[name] for name in ("claims_7d", "claims_30d", "claims_90d")} == {
+        "claims_7d": 1,
+        "claims_30d": 2,
+        "claims_90d": 2,
+    }

@@ -13,13 +13,14 @@ import numpy as np
 
 from models.policy.exchanges import Near
 from models.policy.limits import Infeasible
-from models.policy.price import Floats
+from models.policy.price import Floats, Ints
 from models.policy.prices import draw
 from models.policy.rounding import whole
 from models.policy.rows import Rows, dual
 from models.policy.sifting import best_prices
 from models.policy.terms import Terms
 
+PER_USER = "per_user"
 SPLIT = 2.0**-26  # a draw per user and offer that keeps those who count the same from being all alike
 
 
@@ -31,19 +32,52 @@ def show_conflict(rows: Rows, terms: Terms, lots: Floats) -> None:
         spread, tie = goal.copy(), SPLIT * (np.abs(goal).max(initial=0.0) or 1.0)
         for offer in range(1, goal.shape[1]):
             spread[:, offer] -= tie * draw(lots, offer)
-        within = terms.keep(kept)
-        price = best_prices(replace(rows, goal=np.asfortranarray(spread)), within).price
-        exact = replace(rows, goal=goal)
-        most = dual(exact, within, price)
-        if most < need - 1e-9 * max(abs(need), 1.0):
-            for row in np.argsort(price):  # what is not needed for the proof is not to blame
-                less = price.copy()
-                less[row] = 0.0
-                if price[row] and dual(exact, within, less) < need - 1e-9 * max(abs(need), 1.0):
-                    price = less
-            most = dual(exact, within, price)
-            raise _infeasible(terms.names[floor], need, most, [within.names[row] for row in np.flatnonzero(price)])
+        spread = np.asfortranarray(spread)
+        most, needed = _most(rows, goal, spread, terms.keep(kept), need)
+        if _short(most, need):
+            _blame(rows, goal, spread, terms, int(floor), kept[needed])
         kept = np.sort(np.append(kept, floor))
+
+
+def _blame(rows: Rows, goal: Floats, spread: Floats, terms: Terms, floor: int, blamed: Ints) -> None:
+    """Raises :class:`Infeasible` with a least set of limits: each of them is let go once, to see if it is needed."""
+    need = -float(terms.most[floor])
+    for row in blamed:
+        if row in blamed:
+            fewer = blamed[blamed != row]
+            most, needed = _most(rows, goal, spread, terms.keep(fewer), need)
+            blamed = fewer[needed] if _short(most, need) else blamed
+    names = [terms.names[row] for row in blamed]
+    if rows.user is not None:
+        alone = replace(rows, user=None)
+        if _short(_most(alone, goal, spread, terms.keep(blamed), need)[0], need):
+            rows = alone
+        else:
+            names.append(PER_USER)
+    raise _infeasible(terms.names[floor], need, _most(rows, goal, spread, terms.keep(blamed), need)[0], names)
+
+
+def _most(rows: Rows, goal: Floats, spread: Floats, within: Terms, need: float) -> tuple[float, Ints]:
+    """The most of ``goal`` (n, K) within some limits, and the places of those that show it to be less than ``need``.
+
+    ``spread`` is the goal with small draws, which keep those who count the same from being all alike.
+    """
+    if not within.names:
+        return dual(replace(rows, goal=goal), within, np.zeros(0)), np.zeros(0, dtype=np.intp)
+    price = best_prices(replace(rows, goal=spread), within).price
+    exact = replace(rows, goal=goal)
+    if _short(dual(exact, within, price), need):
+        for row in np.argsort(price):  # what is not needed for the proof is not to blame
+            less = price.copy()
+            less[row] = 0.0
+            if price[row] and _short(dual(exact, within, less), need):
+                price = less
+    return dual(exact, within, price), np.flatnonzero(price)
+
+
+def _short(most: float, need: float) -> bool:
+    """Whether the most that can be had is less than what is asked for, by more than rounding."""
+    return most < need - 1e-9 * max(abs(need), 1.0)
 
 
 def show_whole_conflict(rows: Rows, terms: Terms, everything: Near) -> Infeasible:
@@ -55,6 +89,10 @@ def show_whole_conflict(rows: Rows, terms: Terms, everything: Near) -> Infeasibl
         if whole(rows, fewer, nothing, everything, fewer.most, 1.0, 0.0) is None:
             needed = needed[needed != row]
     names = [terms.names[row] for row in needed]
+    if rows.user is not None:
+        alone, fewer = replace(rows, user=None), terms.keep(needed)
+        if whole(alone, fewer, nothing, everything, fewer.most, 1.0, 0.0) is not None:
+            names.append(PER_USER)
     floor = next((row for row in needed if terms.most[row] < 0), needed[0])
     others = [name for name in names if name != terms.names[floor]]
     return Infeasible(

@@ -224,12 +224,13 @@ class _Drawing:
 
     def legend_above(self) -> None:
         """Above the axes no curve can run through it."""
-        texts = self.axes.get_legend_handles_labels()[1]
+        handles, texts = self.axes.get_legend_handles_labels()  # panels repeat those of the first
         letters = _KEY_LETTERS + max((len(text) for text in texts), default=1)
         across = max(1, int(self.figure.get_figwidth() * _LETTERS_PER_INCH / letters))
         self.figure.legend(
-            frameon=False, labelcolor=_INK, fontsize=8.5, loc="outside upper left", ncols=min(len(texts), across)
-        )
+            handles, texts, frameon=False, labelcolor=_INK, fontsize=8.5, loc="outside upper left",
+            ncols=min(len(texts), across),
+        )  # fmt: skip
 
     def key(self, label: Text) -> str:
         """Stands for a label while matplotlib measures: ASCII (it has no Chinese glyphs) and about as wide."""

@@ -11,6 +11,8 @@ from features.errors import InputError
 from models.policy.intervals import Interval, student_quantile
 from models.policy.price import Floats
 
+_ROUNDING = 1e-12  # policies that choose alike differ by the order of their sums, which is no difference
+
 
 @dataclass(frozen=True)
 class Line:
@@ -101,13 +103,17 @@ class BudgetCurves:
         return Line(value, value - reach, value + reach)
 
     def _combined(self, weights: Floats) -> Interval:
-        value = float((weights * np.where(weights == 0, 0.0, self.value)).sum())
-        error = self._error(weights)
+        parts = weights * np.where(weights == 0, 0.0, self.value)
+        value, error = float(parts.sum()), self._error(weights)
+        if abs(value) <= _ROUNDING * float(np.abs(parts).sum()):
+            value = 0.0
         reach = student_quantile(self.level, self.independent - 1) * error
         return Interval(value, value - reach, value + reach, error)
 
     def _error(self, weights: Floats) -> float:
         flat = weights.ravel()
         used = np.flatnonzero(flat)
-        variance = flat[used] @ self.covariance.reshape(len(flat), len(flat))[np.ix_(used, used)] @ flat[used]
-        return math.sqrt(max(float(variance), 0.0))
+        covariance = self.covariance.reshape(len(flat), len(flat))[np.ix_(used, used)]
+        variance = float(flat[used] @ covariance @ flat[used])
+        apart = float(np.abs(flat[used]) @ np.sqrt(np.maximum(np.diagonal(covariance), 0.0))) ** 2
+        return math.sqrt(variance) if variance > _ROUNDING * apart else 0.0

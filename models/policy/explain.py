@@ -23,7 +23,7 @@ class Explained:
     What would turn the choice, if it changed alone: the price of the budget below ``price_below`` gives ``offer_below``
     and above ``price_above`` gives ``offer_above`` (-1 where no price does). The runner-up would be chosen with an
     expected cost below ``cost_below`` (where it is none: if the choice were expected to cost more than
-    ``cost_above``), or with a unit price below ``unit_below``.
+    ``cost_above``), or with a unit price below ``unit_below``. The two costs are NaN where the price is -1 or less.
     """
 
     offer: Ints
@@ -74,8 +74,11 @@ def explain(cost: Floats, score: Floats, budget_price: Floats, unit_price: Float
     below, above = np.where(dearer > 0, meets, -np.inf), np.where(dearer < 0, meets, np.inf)
     below[np.isnan(below) | (below < 0)], above[np.isnan(above)] = -np.inf, np.inf
     low, high = below.max(axis=1), above.min(axis=1)
-    # A cheaper coupon saves its cost and the price of that cost.
-    slack = lead / (1.0 + budget_price)
+    # A cheaper coupon saves its cost and the price of that cost; where spending is paid for with more than it costs
+    # (a segment far below its floor), a cheaper coupon is no better, and there is nothing to say.
+    saves = 1.0 + budget_price
+    slack = np.full(len(score), np.nan)
+    np.divide(lead, saves, out=slack, where=saves > 0)
     cheaper = np.where(second > 0, cost[users, second] - slack, np.nan)
     at_unit = unit_second - lead
     return Explained(

@@ -124,8 +124,8 @@ class Round:
         fine = descend(near.split, near.terms, found.price, found.width, self.exchanges)
         offer = self._whole(near, fine)
         prices, rule = self._rule(near, fine, offer)
-        bound = min(dual(rows, terms, price) for price in (found.price, fine.price))
         kept = not (self.left(rule) < 0).any()
+        bound = min(dual(rows, terms, price) for price in (found.price, fine.price))
         if offer is None and not kept:
             raise show_whole_conflict(near.rows, near.terms, all_exchanges(near.rows, fine.look.offer * 0))
         if offer is None or (kept and total(pick(rows.value, rule)) > total(pick(rows.value, offer))):

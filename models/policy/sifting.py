@@ -119,7 +119,8 @@ def descend(
         if not wanted.any():
             return Found(price, not hit.any(), start, found, near, share, box)
         price = farther(rows, terms, start, price, ceiling)
-        width = np.where(hit, 4 * box, np.maximum(box, width / 2))
+        # No price loses its width faster than the others: a box thin in one price is blind to that limit.
+        width = np.maximum(np.where(hit, 4 * box, box), width / 2)
     return Found(price, False, start, found, near, share, box)
 
 

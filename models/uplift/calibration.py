@@ -84,9 +84,12 @@ def gates(
     member = memberships(predicted, groups)
     size = member.mean(axis=0)
     means = (member * psi[:, None]).mean(axis=0) / size
+    equal = bool(predicted.min() == predicted.max())  # groups alike, and differences of their sums are rounding
     influence = member * (psi[:, None] - means) / size
 
     def contrast(one: int, other: int, at: float) -> Interval:
+        if equal:
+            return Interval(0.0, 0.0, 0.0, 0.0)
         return Interval.around(float(means[one] - means[other]), influence[:, one] - influence[:, other], names, at)
 
     strict = 1 - 2 * (1 - level) / (groups - 1)  # Bonferroni, one-sided

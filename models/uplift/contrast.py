@@ -34,6 +34,7 @@ class Contrast:
         self.bins, self.crossfit = prepared.bins, prepared.crossfit
         self.treatment = prepared.treatment[rows]
         self._signed_inverse = signed_inverse
+        self._parts: dict[int, tuple[Any, NDArray[np.bool_]]] = {}
 
     @classmethod
     def pair(cls, prepared: Prepared, arm: int) -> Contrast:
@@ -69,8 +70,9 @@ class Contrast:
         """All rows, binned."""
         return self.bins.take(self.rows)
 
-    @cached_property
-    def parts(self) -> list[tuple[Any, NDArray[np.bool_]]]:
-        """Per fold: the binned rows outside it, and which of the m rows they are."""
-        masks = [self.crossfit.fold[self.rows] != fold for fold in range(self.crossfit.folds)]
-        return [(self.bins.take(self.rows[mask]), mask) for mask in masks]
+    def part(self, fold: int) -> tuple[Any, NDArray[np.bool_]]:
+        """The binned rows outside a fold, and which of the m rows they are; taken once, when first asked for."""
+        if fold not in self._parts:
+            mask = self.crossfit.fold[self.rows] != fold
+            self._parts[fold] = self.bins.take(self.rows[mask]), mask
+        return self._parts[fold]

@@ -27,7 +27,7 @@ from models.uplift.variance import variance
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-CANDIDATES = tuple(Trees(leaves, rounds, learning_rate=0.15) for leaves, rounds in ((4, 40), (8, 60), (16, 80)))
+CANDIDATES = tuple(Trees(leaves, rounds, learning_rate=0.1) for leaves, rounds in ((4, 40), (8, 60), (16, 80)))
 OWN = Trees(leaves=4, rounds=20, learning_rate=0.2)
 
 
@@ -38,7 +38,7 @@ class DRLearner(PreparedLearner):
         trees: fixes the size of every arm's final model, without choice or shrinkage; None lets the data choose.
         nuisance: size of the model of E[y | x].
         candidates: sizes of the model that the arms share, of which one is chosen, beside the average effect.
-        own: size of an arm's own model of what the shared one leaves.
+        own: size of an arm's own model, which is mixed with the shared one.
         folds: folds of the cross-fitting, which the choice shares; None takes 4, or 2 where rows are many.
         seed: the same seed and data give the same model, bit for bit.
         threads: LightGBM's; more than one only pays on free physical cores.

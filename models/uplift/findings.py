@@ -13,14 +13,14 @@ from models.uplift.dependence import MOST_CURVES, Dependence, Importance, Shuffl
 from models.uplift.effect_tree import Leaf, effect_tree
 from models.uplift.held_out import CONSTANT, DR, RESPONSE, HeldOut
 from models.uplift.rate import Toc, rate, toc
-from models.uplift.segments import Part, Segment, mean_of, parts_of, segments
+from models.uplift.segments import SMALLEST_ROWS, Part, Segment, mean_of, parts_of, segments
 
 MOST_ARMS = 4  # arms with drawings of their own; a page with thirty of them is not read
 
 
 @dataclass(frozen=True)
 class Harm:
-    """Units whose predicted effect is below zero: their ``share`` and the effect observed among them (None: nobody)."""
+    """Units whose predicted effect is below zero: their ``share`` and the effect among them (None: too few)."""
 
     share: float
     observed: Interval | None
@@ -94,6 +94,6 @@ def _groups(n: int) -> tuple[int, int]:
 
 def _harm(held: HeldOut, arm: int) -> Harm:
     below = held.ranked(DR)[:, arm - 1] < 0
-    if below.sum() < 2:
+    if below.sum() < SMALLEST_ROWS:
         return Harm(float(below.mean()), None)
     return Harm(float(below.mean()), mean_of(held.contrast(arm), below, codes(held.trial.cluster, len(below))))

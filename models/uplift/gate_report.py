@@ -254,7 +254,7 @@ def _learnt(report: Report, bundle: Bundle) -> None:
             [Words("model", "模型"), Words("leaves", "叶子数"), Words("rounds", "轮数"), Words("shrinkage", "收缩"),
              Words("evidence (t)", "证据（t 值）")],
             [
-                [name, choice.trees.leaves, choice.trees.rounds, choice.shrinkage, max(choice.evidence, default=0.0)]
+                [name, choice.trees.leaves, choice.trees.rounds, choice.shrinkage, (0.0, *choice.evidence)[-1]]
                 for name, choice in choices.items()
             ],
             digits=2,

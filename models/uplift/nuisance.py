@@ -18,6 +18,10 @@ Matrix = NDArray[np.float64]
 
 NUISANCE = Trees(leaves=8, rounds=24, learning_rate=0.25, share_a_leaf=0.005)
 
+_ENOUGH = (
+    100_000  # rows to learn expected outcomes from: they only remove noise, and most of it is not theirs to remove
+)
+
 
 def expected_outcomes(
     X: pd.DataFrame | Matrix,
@@ -43,7 +47,11 @@ def out_of_fold(prepared: Prepared, y: Vector, trees: Trees = NUISANCE) -> Matri
     """(n, K) for the outcomes (n,) of the prepared rows."""
     crossfit, weight = prepared.crossfit, prepared.weight
     shared = np.empty(len(y))
-    for (train, held_out), (taken, watched) in zip(crossfit.rounds(), prepared.sets, strict=True):
+    for fold, (train, held_out) in enumerate(crossfit.rounds()):
+        taken, watched = prepared.sets[fold]
+        if len(train) > _ENOUGH:
+            train = np.sort(np.random.default_rng((prepared.seed, fold)).choice(train, _ENOUGH, replace=False))
+            taken = prepared.bins.take(train)
         shared[held_out] = prepared.bins.watch(taken, y[train], trees, watched, prepared.seed, weight[train])[1][-1]
     residual, inverse = y - shared, weight / prepared.taken
     offsets = np.zeros((crossfit.folds, prepared.arms))

@@ -58,6 +58,11 @@ class _Ranked:
         last = np.cumsum(sizes)[tie]
         return cls(psi[order], order, last - sizes[tie] + 1, last)
 
+    @property
+    def tells_nobody_apart(self) -> bool:
+        """Whether all rows are one tie: zero then, without the rounding of sums that an interval would take at face."""
+        return bool(self.last[0] == len(self.psi))
+
     def by_row(self, values: Vector) -> Vector:
         """Values by rank in the order of the caller's rows."""
         rows = np.empty_like(values)
@@ -129,6 +134,8 @@ def rate_difference(
 def _point(ranked: _Ranked, u: float) -> tuple[float, Vector]:
     """TOC(u) and its influence (n,): rows above the border count whole, those of a tie across it in proportion."""
     n = len(ranked.psi)
+    if ranked.tells_nobody_apart:
+        return 0.0, np.zeros(n)
     border = u * n
     inside = np.clip((border - ranked.first + 1) / (ranked.last - ranked.first + 1), 0.0, 1.0)
     top, everybody = float(inside @ ranked.psi) / border, float(ranked.psi.mean())
@@ -157,6 +164,8 @@ def _rate(ranked: _Ranked, weighting: Weighting) -> tuple[float, Vector]:
     if weighting not in ("autoc", "qini"):
         raise InputError("weighting", weighting, "autoc or qini")
     psi, n = ranked.psi, len(ranked.psi)
+    if ranked.tells_nobody_apart:
+        return 0.0, np.zeros(n)
     j = np.arange(1, n + 1)
     omega = np.ones(n) if weighting == "autoc" else j / n
     marginal, everybody = ranked.tied_mean(psi), float(psi.mean())

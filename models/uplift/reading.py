@@ -12,6 +12,7 @@ import pandas as pd
 
 from features.errors import InputError
 
+_DATE = r"\d{4}-\d\d-\d\d"
 _ENDINGS = (".parquet", ".pq")
 
 
@@ -59,6 +60,21 @@ def read_times(column: pd.Series, field: str, form: Literal["ISO8601", "mixed"] 
             field, str(wrong.iloc[0]), f"a time as in ISO 8601 in every row of {column.name!r} ({len(wrong)} are none)"
         )
     return times.dt.tz_localize(None)
+
+
+def features_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with its columns of ISO 8601 dates as times: as text every day would be a category of its own."""
+    changed = {}
+    for name in frame.columns:
+        column = frame[name]
+        if not (pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)):
+            continue
+        known = column.dropna()
+        if len(known) and known.astype(str).str.match(_DATE).all():
+            times = pd.to_datetime(column, utc=True, format="ISO8601", errors="coerce")
+            if times.notna().sum() == len(known):
+                changed[name] = times.dt.tz_localize(None)
+    return frame.assign(**changed) if changed else frame
 
 
 def name_of(value: Any) -> str:

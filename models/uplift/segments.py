@@ -126,7 +126,7 @@ def _levels(name: str, column: Vector, levels: Sequence[str]) -> Part:
     code = position[np.where(missing, len(levels), column).astype(np.int64)]
     if not kept or counts[kept[0]] < SMALLEST_SHARE * len(column):  # ids: no level is a segment of anybody
         return Part(name, np.full(len(column), -1), ())
-    words = [Words(f"{name} = {_short(levels[k])}", f"{name} = {_short(levels[k])}") for k in kept]
+    words = [_both(f"{short(name)} = {short(levels[k])}") for k in kept]
     return _with_missing(Part(name, code, tuple(words)), missing)
 
 
@@ -137,15 +137,16 @@ def _ranges(name: str, column: Vector) -> Part:
     values = np.unique(known)
     if len(values) <= 6:
         code = np.where(missing, -1, np.searchsorted(values, np.where(missing, 0.0, column)))
-        words = tuple(Words(f"{name} = {value:g}", f"{name} = {value:g}") for value in values)
-        return _with_missing(Part(name, code, words, tuple(f"{value:g}" for value in values[:-1]), few=True), missing)
+        texts = _shown(values.tolist())
+        words = tuple(_both(f"{short(name)} = {text}") for text in texts)
+        return _with_missing(Part(name, code, words, tuple(texts[:-1]), few=True), missing)
     edges = np.unique(np.quantile(known, np.linspace(0, 1, QUANTILES + 1)[1:-1], method="inverted_cdf"))
     edges = edges[edges < values[-1]]
     code = np.where(missing, -1, np.searchsorted(edges, np.where(missing, 0.0, column), side="left"))
-    shown = _shown([*edges.tolist()])
+    shown, called = _shown(edges.tolist()), short(name)
     words = tuple(
-        _both(f"{name} ≤ {shown[0]}" if k == 0 else
-              f"{name} > {shown[-1]}" if k == len(edges) else f"{shown[k - 1]} < {name} ≤ {shown[k]}")
+        _both(f"{called} ≤ {shown[0]}" if k == 0 else
+              f"{called} > {shown[-1]}" if k == len(edges) else f"{shown[k - 1]} < {called} ≤ {shown[k]}")
         for k in range(len(edges) + 1)
     )  # fmt: skip
     return _with_missing(Part(name, code, words, tuple(shown)), missing)
@@ -155,22 +156,28 @@ def _with_missing(part: Part, missing: Rows) -> Part:
     if not missing.any():
         return part
     last = len(part.words)
-    words = (*part.words, Words(f"{part.feature} is missing", f"{part.feature} 缺失"))
+    called = short(part.feature)
+    words = (*part.words, Words(f"{called} is missing", f"{called} 缺失"))
     return Part(part.feature, np.where(missing, last, part.code), words, part.uppers, last, part.few)
 
 
 def _shown(edges: Sequence[float]) -> list[str]:
-    """Edges with as few digits as tell them apart."""
+    """Edges with as few digits as tell them apart; whole ones (years, counts, ids) in full."""
+    if all(float(edge).is_integer() and abs(edge) < 1e15 for edge in edges):
+        texts = [f"{edge:.0f}" if abs(edge) < 10_000 else f"{edge:,.0f}" for edge in edges]
+        return [text.replace("-", "−") for text in texts]
     for digits in range(3, 17):
-        texts = [f"{edge:,.{digits}g}" for edge in edges]
+        rounded = [f"{edge:,.{digits}g}" for edge in edges]
+        texts = [f"{float(text):,.0f}" if "e+" in text and abs(edge) < 1e15 else text
+                 for text, edge in zip(rounded, edges, strict=True)]  # fmt: skip
         if len(set(texts)) == len(edges):
             break
     return [text.replace("-", "−") if "e" not in text else text for text in texts]
 
 
-def _short(level: str, most: int = 24) -> str:
-    """Long ids would push the figures off the page."""
-    return level if len(level) <= most else f"{level[: most - 1]}…"
+def short(name: str, most: int = 24) -> str:
+    """A level or feature for the page; long ones would push the figures off it."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _both(text: str) -> Words:

@@ -24,6 +24,7 @@ are refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,7 +37,7 @@ from numpy.typing import NDArray
 
 from features.errors import InputError
 from models.uplift.expression import Expression, numbers, parse
-from models.uplift.reading import read_names, read_times
+from models.uplift.reading import features_of, read_names, read_times
 from models.uplift.spec_values import (
     cost_of,
     ladder_of,
@@ -129,7 +130,7 @@ class TrialSpec:
         unit = frame[self.unit].astype(str).to_numpy(dtype=object) if self.unit else None
         cluster = frame[self.cluster].astype(str).to_numpy(dtype=object) if self.cluster else None
         everything = Trial(
-            X=frame[list(self._features(frame))],
+            X=features_of(frame[list(self._features(frame))]),
             treatment=treatment,
             arms=arms,
             propensity=propensity,
@@ -165,7 +166,7 @@ class TrialSpec:
             quoted = "; YAML reads a bare yes, no, on or off as true or false: quote it"
             hint = quoted if self.control in ("True", "False") else ""
             raise InputError("control", self.control, f"an arm of the data: {', '.join(sorted(found))}{hint}")
-        wanted = self.arms if self.arms is not None else sorted(found)
+        wanted = self.arms if self.arms is not None else sorted(found, key=_by_number)
         asked = [*wanted, *(self.propensity if isinstance(self.propensity, Mapping) else ())]
         asked += list(self.cost) if isinstance(self.cost, Mapping) else []
         for arm in self.ladder or ():
@@ -259,6 +260,11 @@ def _filled_if_constant(propensity: Any, treatment: NDArray[np.int64]) -> Any:
     constants = np.array([values[0] for values in by_arm])
     alike = all((values == values[0]).all() for values in by_arm)
     return np.tile(constants, (len(treatment), 1)) if alike else propensity
+
+
+def _by_number(arm: str) -> list[tuple[int, str]]:
+    """Sorts ``5`` before ``10`` and ``off_5`` before ``off_10``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", arm)]
 
 
 def _labels(frame: pd.DataFrame, column: str) -> pd.Series:

@@ -11,6 +11,7 @@ from models.uplift.dependence import Dependence
 from models.uplift.findings import ArmFindings
 from models.uplift.held_out import DR, RESPONSE
 from models.uplift.judged import Judged
+from models.uplift.segments import short
 from models.uplift.trial_words import ARM, LEARNERS, cell, digits, flat, flat_names
 
 FEATURES = 10
@@ -175,7 +176,7 @@ def _panel(curve: Dependence) -> Panel:
     ticks: list[Text] = []
     if curve.ticks:
         ticks = [Words(_value(words.en), _value(words.zh)) for words in curve.ticks]
-    return Panel(curve.part.feature, curve.x, curve.y, curve.at, points, ticks)
+    return Panel(short(curve.part.feature), curve.x, curve.y, curve.at, points, ticks)
 
 
 def _value(words: str) -> str:

@@ -149,6 +149,12 @@ def _leaves(report: Report, found: ArmFindings, arm: str) -> None:
 def harm_words(found: ArmFindings) -> Words:
     """Whom the arm is predicted to harm, and whether it does."""
     harm = found.harm
+    if harm.observed is None and harm.share > 0:
+        share = percent(harm.share)
+        return Words(
+            f"{found.name} is predicted to harm {share} of the units, too few to look at.",
+            f"{found.name} 预计会损害 {share} 的单位，人数太少，无法考察。",
+        )
     if harm.observed is None:
         return Words(
             f"{found.name} is predicted to harm nobody.",

@@ -16,7 +16,7 @@ from models.uplift.judge import GRID, Judgement
 from models.uplift.judge import LEARNERS as RANKED
 from models.uplift.judged import Judged
 from models.uplift.splits import Repeated
-from models.uplift.trial_words import ARM, LEARNERS, OUTCOME, cell, digits, flat, flat_names
+from models.uplift.trial_words import ARM, LEARNERS, OUTCOME, OUTCOMES, cell, digits, flat, flat_names
 
 METRICS = {
     "sklift_qini": Words("Qini (scikit-uplift)", "Qini（scikit-uplift）"),
@@ -52,8 +52,10 @@ def average_effects(report: Report, judged: Judged) -> None:
         for arm, base, own, effect in effects:
             lift = Percent(effect.value / base) if base > 0 else None
             given = cell(effect.value, effect, places)
-            rows.append([arm, outcome, Number(base, places), Number(own.value, places), given, lift])
-    rows.sort(key=lambda row: row[1] != "value")
+            rows.append(
+                [arm, OUTCOMES.get(outcome, outcome), Number(base, places), Number(own.value, places), given, lift]
+            )
+    rows.sort(key=lambda row: row[1] != OUTCOMES["value"])
     report.add_figure(
         Words(
             "Average effect on value against the control, 95 % intervals", "对价值的平均效应（对照组为基准），95 % 区间"
@@ -218,9 +220,10 @@ def _table(report: Report, found: dict[str, dict[str, Repeated]], outcome: str, 
         [LEARNERS[learner], *(cell(by[metric].mean, by[metric], places[metric]) for metric in metrics)]
         for learner, by in found.items()
     ]
+    called = OUTCOMES.get(outcome, Words(outcome, outcome))
     caption = Words(
-        f"{arm}, outcome {outcome}: ranking of rows that the learners have not seen, mean of the splits",
-        f"{arm}，结果 {outcome}：对未见数据的排序能力，各次划分的均值",
+        f"{arm}, outcome {called.en}: ranking of rows that the learners have not seen, mean of the splits",
+        f"{arm}，结果 {called.zh}：对未见数据的排序能力，各次划分的均值",
     )
     head: list[Text] = [Words("learner", "方法"), *(METRICS[metric] for metric in metrics)]
     report.add_table(caption, head, rows, strong=[i for i, row in enumerate(rows) if row[0] == LEARNERS[DR]])

@@ -195,11 +195,9 @@ def budget_statement(spending: Spending) -> Statement:
         RANDOM_ORDER: Words("the best single arm in random order", "按随机顺序发放最佳单一组"),
     }
     over = {name: curves.area_between(MODEL, name) for name in names}
-    area = curves.area(MODEL)
-    rounding = 1e-6 * (area.high - area.low)  # policies that choose alike differ by the order of their sums
-    beaten = [names[name] for name, found in over.items() if found.low > rounding]
-    ahead = [names[name] for name, found in over.items() if found.high < -rounding]
-    if max(abs(over[RANDOM_ORDER].low), abs(over[RANDOM_ORDER].high)) <= rounding:
+    beaten = [names[name] for name, found in over.items() if found.low > 0]
+    ahead = [names[name] for name, found in over.items() if found.high < 0]
+    if over[RANDOM_ORDER].low == over[RANDOM_ORDER].high == 0:
         return Statement(
             Words(
                 "On a budget: the DR-learner's effects spend as the best single arm in random order does; it tells"

@@ -24,6 +24,7 @@ LEARNERS = {
     "r_learner": Words("R-learner", "R 学习器"),
     "chosen": Words("chosen on the other folds", "由其他折选出"),
 }
+OUTCOMES = {"value": Words("value", "价值"), "cost": Words("cost", "成本")}  # further ones have the names of the spec
 ARM, OUTCOME, UNITS = Words("arm", "组"), Words("outcome", "结果"), Words("units", "单位数")
 SHARE = Words("share of units", "单位占比")
 

@@ -5,9 +5,13 @@
 On simulated shops with farmers in the coupon trial (``farmed.shop``): many, a few, and many who browse like customers.
 Per shop the effects are learnt from the earlier decisions, with and without those of users known as abusive at the
 split (verdicts, and flags of the detector as of the split); the later decisions are allocated under one budget, with
-the expected value discounted by P(abuse) or not: the probability that the product uses, of the abuse model trained as
-of the split. What the choices truly earned is read from the shop's truth, so the only noise is between shops: intervals
+the expected value discounted by P(abuse) or not. The abuse model that says P(abuse) learnt from another shop of the
+same world. What the choices truly earned is read from the shop's truth, so the only noise is between shops: intervals
 are Student's over seeds, differences are paired.
+
+``thinned`` is the filter's placebo: as many decisions left out, those of users drawn at random. A learner that is short
+of data loses its grip on who gains from one row more or less; what the filter does beyond that is ``filter`` less
+``thinned``.
 
 ``open``: everybody may get coupons. ``kept``: as the product does, users known as abusive at the split get none.
 Seeds are fresh: no setting was chosen on them.
@@ -29,13 +33,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.farmed.shop import Truth, farmed_shop, truth_of
 
 from features.engine import connect, load_tables
-from features.groups import IDENTITY, USER
 from features.shop import prepare
 from features.snapshots import midnight
 from models.policy.expected import expected_profit
 from models.policy.intervals import student_quantile
 from models.policy.knapsack import allocate
-from models.registry import Effects, Registry, effects
+from models.registry import Effects, Loaded, Registry, effects
 from models.uplift.bundle import fit_bundle
 from models.uplift.trial import Trial
 from pipelines.abuse_probability import abuse_probability
@@ -44,15 +47,25 @@ from pipelines.flag_abuse import flag_abuse
 from pipelines.known_abuse import NOBODY, known_abuse
 from pipelines.read_features import decisions_between
 from pipelines.train_abuse import learn_abuse
-from pipelines.uplift_log import offers_in, parts_of, trial_of
-from serving.settings import Settings, load_settings
+from pipelines.uplift_log import CODES, FEATURES, offers_in, parts_of, trial_of
+from serving.settings import load_settings
 
-SEEDS = (421, 422, 423, 424, 425)
-USERS, DAYS, ZONE = 6000, 90, "Asia/Shanghai"
+SEEDS = (431, 432, 433, 434, 435, 436, 437, 438)
+USERS, DAYS, ZONE = 5000, 90, "Asia/Shanghai"
+TEACHER, TEACHER_USERS = 430, 3000
 # Share of the users in rings, and whether they come for the coupon only.
-WORLDS: Mapping[str, tuple[float, bool]] = {"many": (0.05, True), "few": (0.01, True), "browsing": (0.05, False)}
+WORLDS: Mapping[str, tuple[float, bool]] = {"many": (0.05, True), "browsing": (0.05, False), "few": (0.01, True)}
 HELD_OUT, BUDGET_SHARE = 0.25, 0.5
-CELLS = {"neither": (False, False), "filter": (True, False), "discount": (False, True), "both": (True, True)}
+EVERYBODY, HONEST, THINNED = "everybody", "honest", "thinned"
+# Whose decisions teach, and whether P(abuse) discounts.
+CELLS = {
+    "neither": (EVERYBODY, False),
+    "filter": (HONEST, False),
+    "discount": (EVERYBODY, True),
+    "both": (HONEST, True),
+    "thinned": (THINNED, False),
+}
+COMPARED = (*((cell, "neither") for cell in list(CELLS)[1:]), ("filter", "thinned"))
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -62,81 +75,97 @@ def run(
     days: int = DAYS,
     worlds: Mapping[str, tuple[float, bool]] = WORLDS,
 ) -> dict[str, float]:
-    """Flat figures: ``<world>_<open|kept>_<cell>_<figure>``, and ``…_<cell>_minus_neither_…`` with bounds."""
+    """Flat figures: ``<world>_<open|kept>_<cell>_<figure>``, and ``…_<cell>_minus_<cell>_…`` with bounds."""
     figures: dict[str, float] = {"users": float(users), "days": float(days), "shops": float(len(seeds))}
-    with tempfile.TemporaryDirectory() as home:
-        settings = load_settings().model_copy(update={"home": Path(home)})
-        for name, (share, brisk) in worlds.items():
-            shops = [one_shop(settings, users, days, seed, share, brisk) for seed in seeds]
-            figures |= {f"{name}_{figure}": value for figure, value in _over_shops(shops).items()}
+    for name, (share, brisk) in worlds.items():
+        with tempfile.TemporaryDirectory() as home:
+            settings = load_settings().model_copy(update={"home": Path(home)})
+            farmed_shop(min(users, TEACHER_USERS), days, TEACHER, share, brisk, settings.home / "teacher")
+            trained = learn_abuse(settings, settings.home / "teacher")
+            abuse = Registry(settings.mlflow_uri, settings.mlflow_artifacts).load("abuse", trained.version)
+            shops = []
+            for seed in seeds:
+                tables = settings.home / f"shop-{seed}"
+                farmed_shop(users, days, seed, share, brisk, tables)
+                shops.append(one_shop(tables, abuse, seed))
+        figures |= {f"{name}_{figure}": value for figure, value in _over_shops(shops).items()}
     return figures
 
 
 def _over_shops(shops: list[dict[str, float]]) -> dict[str, float]:
-    figures: dict[str, float] = {}
-    for figure in shops[0]:
-        values = np.array([shop[figure] for shop in shops])
-        figures[figure.replace(":", "_")] = float(values.mean())
+    """Means over shops; of cells also the paired differences."""
+    values = {figure: np.array([shop[figure] for shop in shops]) for figure in shops[0]}
+    figures = {figure.replace(":", "_"): float(value.mean()) for figure, value in values.items()}
+    for figure in values:
         kind, cell, what = figure.split(":") if ":" in figure else ("", "", "")
-        if cell and cell != "neither":
-            less = values - np.array([shop[f"{kind}:neither:{what}"] for shop in shops])
-            figures |= _interval(f"{kind}_{cell}_minus_neither_{what}", less)
+        for other in (base for one, base in COMPARED if one == cell):
+            less = values[figure] - values[f"{kind}:{other}:{what}"]
+            figures |= _interval(f"{kind}_{cell}_minus_{other}_{what}", less)
     return figures
 
 
-def one_shop(settings: Settings, users: int, days: int, seed: int, share: float, brisk: bool) -> dict[str, float]:
-    """Figures of one shop; those of a cell are named ``<open|kept>:<cell>:<figure>``, per held-out decision.
-
-    The shop is written below the settings' home, whose registry the abuse models of all shops share.
-    """
-    tables = settings.home / f"shop-{seed}-{share}-{brisk}"
-    farmed_shop(users, days, seed, share, brisk, tables)
+def one_shop(tables: Path, abuse: Loaded, seed: int) -> dict[str, float]:
+    """Figures of one shop; those of a cell are named ``<open|kept>:<cell>:<figure>``, per held-out decision."""
     con = connect()
     shop = prepare(con, load_tables(con, tables))
     before = midnight(last_day(shop))
     offers = offers_in(shop["decisions"].select("offer").execute()["offer"])
     frame = decisions_between(con, shop, _EPOCH, before, ZONE, offers)
-    trial, _ = trial_of(frame, (*USER.names, *IDENTITY.names), offers)
+    con.disconnect()
+    trial, _ = trial_of(frame, [feature.name for feature in FEATURES], offers)
     everybody = parts_of(trial, HELD_OUT)
     flags = tables.with_suffix(".parquet")
     flag_abuse(tables, flags, as_of=everybody.cutoff)
-    abuse = known_abuse(tables, flags)
-    honest = parts_of(trial, HELD_OUT, abuse)
-    later, moment = everybody.later, np.datetime64(everybody.cutoff, "us")
+    found_out = known_abuse(tables, flags)
+    moment = np.datetime64(everybody.cutoff, "us")
     assert trial.time is not None
-    assert later.cluster is not None
-    held_out = trial.time >= np.datetime64(everybody.cutoff)
-    truth = truth_of(tables, frame["decision_id"].to_numpy()[held_out], trial.arms)
-    known = abuse.before(later.cluster, np.full(len(later), moment)) != NOBODY
-    trained = learn_abuse(settings, tables, as_of=everybody.cutoff)
-    chance = abuse_probability(
-        Registry(settings.mlflow_uri, settings.mlflow_artifacts).load("abuse", trained.version), frame[held_out]
-    )
+    assert trial.cluster is not None
+    later = trial.time >= moment
+    everyone = truth_of(tables, frame["decision_id"].to_numpy(), trial.arms)
+    truth = Truth(everyone.profit[later], everyone.cost[later], everyone.abusive[later])
+    known = found_out.before(trial.cluster, np.full(len(trial), moment)) != NOBODY
+    chance = abuse_probability(abuse, frame[later])
     assert chance is not None
-    learnt = {kept: _learn(part, later) for kept, part in ((False, everybody.train), (True, honest.train))}
-    budget = BUDGET_SHARE * _wish(learnt[False])
+    honest = parts_of(trial, HELD_OUT, found_out).train
+    train = {EVERYBODY: everybody.train, HONEST: honest, THINNED: _thinned(everybody.train, len(honest), seed)}
+    learnt = {who: _learn(part, everybody.later) for who, part in train.items()}
+    budget = BUDGET_SHARE * _wish(learnt[EVERYBODY])
+    left_out = known & ~later
     found = {
         "train_decisions": float(len(everybody.train)),
-        "train_decisions_filtered": float(len(everybody.train) - len(honest.train)),
-        "held_out_decisions": float(len(later)),
+        "train_decisions_filtered": float(left_out.sum()),
+        "train_decisions_filtered_but_honest": float((left_out & ~everyone.abusive).sum()),
+        "train_abusive_share": float(everyone.abusive[~later].mean()),
+        "held_out_decisions": float(later.sum()),
         "held_out_abusive_share": float(truth.abusive.mean()),
-        "held_out_known_share_of_abusive": float(known[truth.abusive].mean()) if truth.abusive.any() else 0.0,
-        "held_out_known_but_honest": float(known[~truth.abusive].mean()),
+        "held_out_known_share_of_abusive": _mean(known[later][truth.abusive].astype(float)),
+        "held_out_known_but_honest": _mean(known[later][~truth.abusive].astype(float)),
         "p_abuse_of_abusive": _mean(chance[truth.abusive]),
         "p_abuse_of_honest": _mean(chance[~truth.abusive]),
     }
-    for kind, withheld in (("open", np.zeros(len(later), dtype=bool)), ("kept", known)):
-        for cell, (filtered, discounted) in CELLS.items():
-            own = learnt[filtered]
+    for kind, withheld in (("open", np.zeros(len(truth.abusive), dtype=bool)), ("kept", known[later])):
+        for cell, (who, discounted) in CELLS.items():
+            own = learnt[who]
             profit = expected_profit(own, chance if discounted else None)
             figures = _outcome(profit, own.cost, withheld, budget, truth)
             found |= {f"{kind}:{cell}:{name}": value for name, value in figures.items()}
     return found
 
 
+def _thinned(train: Trial, rows: int, seed: int) -> Trial:
+    """The trial without whole users drawn at random, until no more than so many rows are left."""
+    assert train.cluster is not None
+    users, code = np.unique(train.cluster.astype(str), return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(users))
+    gone = np.cumsum(np.bincount(code)[order])
+    dropped = order[: int(np.searchsorted(gone, len(train) - rows)) + 1] if rows < len(train) else order[:0]
+    return train.rows(~np.isin(code, dropped))
+
+
 def _learn(train: Trial, later: Trial) -> Effects:
-    artefact = fit_bundle(train, seed=0).artefact(later.X.to_numpy(float)[:4], {})
-    return effects(artefact, later.X.to_numpy(float))
+    X = later.X.to_numpy(float)
+    categorical = [name for name in CODES if name in train.X]
+    return effects(fit_bundle(train, seed=0, categorical=categorical).artefact(X[:4], {}), X)
 
 
 def _wish(own: Effects) -> float:

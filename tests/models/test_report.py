@@ -169,3 +169,9 @@ def test_headings_are_listed_folds_close_and_nothing_is_minus_zero() -> None:
     assert page.index("first") < page.index('href="#s1"') < page.index('id="s1"')
     assert '<td class="number">0.00</td>' in page
     assert '<td class="number">−0.2</td>' in page
+
+
+def test_panels_share_one_legend() -> None:
+    points = [Interval("", 0.1, 0.0, 0.2)]
+    drawn = panels([Panel(str(i), [0.0, 1.0], [0.1, 0.2], [0.5], points) for i in range(5)], "effect")
+    assert drawn.count('<tspan lang="en">predicted') + drawn.count('<tspan lang="en">model') == 1

@@ -197,3 +197,38 @@ def test_a_large_table_is_judged_on_fewer_splits_and_says_so(tmp_path: Path, mon
     assert figures["rows_a_split"] < figures["rows"]
     assert figures["held_out_rows"] < figures["rows"]
     assert "The table is large" in page
+
+
+def test_where_chances_depend_on_the_unit_the_ranking_is_judged_by_their_weights(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=1200)
+    chance = np.where(x > 0, 0.7, 0.3)
+    treated = rng.random(1200) < chance
+    frame = pd.DataFrame({"x": x, "t": treated.astype(int), "p": np.where(treated, chance, 1 - chance)})
+    frame["y"] = 3 * x + treated + rng.normal(size=1200)
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    (tmp_path / "s.yaml").write_text("arm: t\ncontrol: 0\nvalue: y\npropensity: p\n")
+    page = run_trial(tmp_path / "d.csv", tmp_path / "s.yaml", tmp_path / "out", splits=2).read_text("utf-8")
+    verdicts = page[: page.index('class="tiles"')]
+    assert "Qini is not used here" in verdicts
+    assert "learner&#x27;s Qini" not in verdicts
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_a_table_that_is_not_separated_by_commas_is_named_as_such(mark: str, name: str, tmp_path: Path) -> None:
+    data, spec = two_arms(tmp_path, 40)
+    pd.read_csv(data).to_csv(data, index=False, sep=mark, encoding="utf-8-sig")
+    with pytest.raises(InputError, match=f"separated by commas, and this file seems to use {name}"):
+        run_trial(data, spec, tmp_path / "out")
+
+
+def test_an_effect_that_is_the_same_for_everybody_is_said_to_be(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.normal(size=800), "t": rng.integers(0, 2, 800)})
+    frame["y"] = frame.t + 0.1 * rng.normal(size=800)
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    (tmp_path / "s.yaml").write_text("arm: t\ncontrol: 0\nvalue: y\n")
+    page = run_trial(tmp_path / "d.csv", tmp_path / "s.yaml", tmp_path / "out", splits=2).read_text("utf-8")
+    figures = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert "comes to 1 for everybody" in page
+    assert figures["autoc_1_dr_learner_low"] <= 0 <= figures["autoc_1_dr_learner_high"]

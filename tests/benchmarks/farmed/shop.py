@@ -7,6 +7,9 @@ of a sale that would have been made anyway, so a coupon's true value with an abu
 
 What their outcomes teach may depend on how they behave. *Brisk* farmers come for the coupon and look at nothing, unlike
 the honest users whom coupons move; *browsing* ones look around as price-sensitive customers do.
+
+The trial is made to say much per second of simulation: two offers instead of five, a decision every nine days, and
+nobody visits more often than every third day or so (more visits cost time and bring no decision).
 """
 
 from __future__ import annotations
@@ -17,9 +20,12 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.shop import attacks
+from pipelines.shop import attacks, trial
+from pipelines.shop.calendar import DAY
+from pipelines.shop.offers import OFFERS
 from pipelines.shop.play import _seen, block_tables
 from pipelines.shop.rows import template_rows, user_rows
 from pipelines.shop.seeds import stream
@@ -27,6 +33,10 @@ from pipelines.shop.truth import population_rows
 from pipelines.shop.verdicts import verdict_rows
 from pipelines.shop.world import Shop
 from pipelines.shop.writer import whole_folder
+
+TRIED = ("none", "cut_200_35", "pct_10_cap_30")
+_GAP = 9 * DAY  # longer than the week in which a decision's outcome falls
+_MOST_ACTIVE = 0.3  # visits a day
 
 
 @dataclass(frozen=True)
@@ -43,10 +53,11 @@ def farmed_shop(users: int, days: int, seed: int, share: float, brisk: bool, out
     with patch.object(attacks, "SHARE", share):
         shop = Shop.open(users, days, seed)
     _let_farm(shop, brisk)
-    with whole_folder(out) as writer:
+    by_tier = trial._BY_TIER * np.isin(OFFERS, TRIED)
+    with whole_folder(out) as writer, patch.object(trial, "GAP", _GAP), patch.object(trial, "_BY_TIER", by_tier):
         for block in range(shop.blocks):
             for name, rows in block_tables(shop, block).items():
-                writer.add(name, rows)
+                writer.add(name, _only_tried(rows) if name == "decisions" else rows)
         writer.add("users", user_rows(shop.people, shop.names))
         writer.add("templates", template_rows())
         writer.add("verdicts", verdict_rows(shop.people, _seen(shop), shop.names, shop.calendar, seed))
@@ -70,6 +81,12 @@ def truth_of(folder: Path, decision_ids: np.ndarray, arms: tuple[str, ...]) -> T
     return Truth(np.where(abusive[:, None], 0.0, value) - cost, cost, abusive)
 
 
+def _only_tried(decisions: pa.Table) -> pa.Table:
+    place = decisions.schema.get_field_index("eligible")
+    field = decisions.schema.field(place)
+    return decisions.set_column(place, field, pa.array([list(TRIED)] * len(decisions), field.type))
+
+
 def _let_farm(shop: Shop, brisk: bool) -> None:
     people, rng = shop.people, stream(shop.seed, "farmers")
     farmers = np.flatnonzero(people.abusive)
@@ -83,3 +100,4 @@ def _let_farm(shop: Shop, brisk: bool) -> None:
     people.redeem[farmers] = 0.97
     people.activity[farmers] = rng.uniform(0.15, 0.5, len(farmers))
     people.lapse[farmers] = np.iinfo(np.int64).max
+    people.activity[:] = np.minimum(people.activity, _MOST_ACTIVE)

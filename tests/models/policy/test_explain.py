@@ -130,3 +130,18 @@ def test_every_reason_has_words_in_both_languages() -> None:
     assert len({english for english, _ in texts.values()}) == len(REASONS) - 1  # best and no_gain: the offer says which
     nothing = Why.of(explained(-np.abs(value), cost, users), ARMS, -np.abs(value), cost, 0)
     assert nothing.sentences("no_gain")[0].startswith("No coupon earns its price: the best, ")
+
+
+@pytest.mark.parametrize("price", [-3.0, -1.0])
+def test_where_spending_is_subsidised_a_cheaper_coupon_is_not_said_to_win(price: float) -> None:
+    value, cost, users = shop(200, 5)
+    subsidised = dataclasses.replace(POLICY, prices=priced(price))
+    case = Case.of(subsidised, value, cost)
+    found = explain_decisions(subsidised, case, settle(subsidised, case, Draws.of("salt", users, users)))
+    assert np.isnan(found.cost_below).all()
+    assert np.isnan(found.cost_above).all()
+    cheaper, rows = cost.copy(), np.arange(200)
+    second = found.runner_up > 0
+    cheaper[rows[second], found.runner_up[second]] -= 10
+    still = choose(subsidised, value - (cheaper - cost), cheaper, users, users).best
+    assert (still[second] == found.offer[second]).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -112,10 +113,53 @@ def test_the_price_is_where_the_forecast_would_spend_the_budget(seed: int, share
     free = cost_at(value, cost, weight, 0.0)
     least = cost_at(value, cost, weight, 1e9)
     budget = least + share * (free - least)
-    price = Frontier(value, cost).price(budget, weight)
+    price, spare = Frontier(value, cost).price(budget, weight)
     assert cost_at(value, cost, weight, price * (1 + 1e-9) + 1e-12) <= budget + 1e-6
     if price > 0:
         assert cost_at(value, cost, weight, price * (1 - 1e-9) - 1e-12) > budget - 1e-6
+        above = cost_at(value, cost, weight, price * (1 + 1e-7))
+        assert spare == pytest.approx(budget - above, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("order", ["dear_first", "dear_last", "shuffled"])
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.4])
+def test_people_who_are_alike_are_told_apart_by_the_money_that_is_left(share: float, order: str) -> None:
+    rng = np.random.default_rng(71)
+    dear = rng.random(4_000) < 0.3
+    arriving = {"dear_first": np.argsort(~dear), "dear_last": np.argsort(dear), "shuffled": rng.permutation(4_000)}
+    value = np.where(dear[:, None], [[0.0, 503.0, 507.0]], [[0.0, 101.0, 131.0]])
+    cost = np.tile([0.0, 97.0, 211.0], (4_000, 1))
+    budget = share * 4_000 * 97
+    best = allocate(value, cost, budget).value
+    come = arriving[order]
+    known = pace(Pacer(budget, Forecast.population(value, cost)), value[come], cost[come], np.zeros(4_000), come)
+    assert known.value >= 0.999 * best
+    at = np.arange(4_000) / 4_000
+    same_day = pace(Pacer(budget, Forecast.earlier_day(value[come], cost[come], at)), value[come], cost[come], at)
+    assert same_day.value >= 0.99 * best
+    assert max(known.cost, same_day.cost) <= budget
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_known_people_with_some_enormous_gains_get_what_hindsight_gives(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    value, cost = rng.lognormal(4, 2, (300, 4)), rng.lognormal(4, 1.5, (300, 4))
+    value[:, 0] = cost[:, 0] = 0
+    budget = 0.1 * float(cost[np.arange(300), value.argmax(axis=1)].sum())
+    best = allocate(value, cost, budget).value
+    for come in (np.argsort(value.max(axis=1)), np.argsort(-value.max(axis=1)), rng.permutation(300)):
+        run = pace(Pacer(budget, Forecast.population(value, cost)), value[come], cost[come], np.zeros(300), come)
+        assert run.value == pytest.approx(best)
+        assert run.cost <= budget
+
+
+def test_known_people_who_come_twice_or_otherwise_than_forecast_are_not_given_their_plan() -> None:
+    value, cost = np.tile([0.0, 50.0], (3, 1)), np.tile([0.0, 10.0], (3, 1))
+    pacer = Pacer(30, Forecast.population(value, cost))
+    twice = pacer.plans(np.array([0, 0, 1]), value, cost)
+    assert twice.tolist() == [True, False, True]
+    pacer.arrived([2])
+    assert pacer.plans(np.array([2, 1]), value[:2], 2 * cost[:2]).tolist() == [False, False]
 
 
 def test_money_that_comes_back_lowers_the_price() -> None:
@@ -168,6 +212,14 @@ WRONG: dict[str, tuple[str, Callable[[Streams], object]]] = {
     "other shapes": ("cost", lambda s: Forecast.population(s[0], s[1][:5])),
     "after the end": ("elapsed", lambda s: _pacer(s).reprice(1.1)),
     "time going back": ("elapsed", lambda s: pace(_pacer(s), *s, np.linspace(1, 0, 20))),
+    "budget of nothing": ("budget_cents", lambda s: _pacer(s, cast(Any, None))),
+    "people not in the forecast": ("rows", lambda s: _pacer(s).arrived([20])),
+    "people before the first": ("rows", lambda s: pace(_pacer(s), *s, np.zeros(20), np.arange(20) - 1)),
+    "people by name": ("rows", lambda s: _pacer(s).arrived(["u1"])),
+    "too few people": ("rows", lambda s: pace(_pacer(s), *s, np.zeros(20), [1])),
+    "fewer than nobody": ("count", lambda s: _pacer(s).arrived(count=-1)),
+    "an unknown spend": ("cents", lambda s: _pacer(s).spend(float("nan"))),
+    "times that are words": ("elapsed", lambda s: pace(_pacer(s), *s, cast(Any, ["noon"] * 20))),
     "no repricing": ("repricings", lambda s: pace(_pacer(s), *s, np.zeros(20), repricings=0)),
 }
 

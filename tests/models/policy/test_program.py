@@ -129,6 +129,39 @@ def _lots(users: int) -> np.ndarray:
     return np.random.default_rng(1).random(users)
 
 
+def test_values_that_all_but_equal_costs_are_not_taken_for_a_conflict() -> None:
+    # Every offer is worth its cost and 100: at a price of one, all users tie and boxes of prices become minute.
+    users, rng = 20_000, np.random.default_rng([20_000, 6, 115])
+    cost = np.floor(rng.uniform(100, 1000, (users, 5)))
+    value = cost + 100
+    value[:, 0] = cost[:, 0] = 0
+    segment = rng.choice(["x", "y", "z", ""], users)
+    spend = float(cost[np.arange(users), value.argmax(axis=1)].sum())
+    in_z = int((segment == "z").sum())
+    limits = Limits(
+        budget_cents=0.25 * spend,
+        stock={"b": users // 50},
+        segments={
+            "x": SegmentLimit(min_users=int(0.6 * (segment == "x").sum())),
+            "z": SegmentLimit(min_spend_cents=0.04 * spend, max_users=in_z // 2),
+        },
+        roi_floor=1.2,
+    )
+    found = solve(value, cost, limits, ("none", "a", "b", "c", "d"), segment)
+    assert not found.broken
+    assert found.gap <= 1e-4
+    assert found.rule_gap <= 1e-3
+
+
+def test_equal_users_on_whom_the_simplex_method_stumbles_are_answered() -> None:
+    value, cost = np.tile([0.0, 180.0, 14.0], (9, 1)), np.tile([0.0, 14.0, -19.0], (9, 1))
+    limits = Limits(budget_cents=37.8, segments={"y": SegmentLimit(max_users=1)}, roi_floor=0.0)
+    found = solve(value, cost, limits, ("none", "a", "b"), ["x", "y", "y", "y", "z", "y", "z", "z", ""])
+    # Of six who may get one, four get the 180 for 56 cents, which two saving 19 each leave room for.
+    assert found.value == pytest.approx(4 * 180 + 2 * 14)
+    assert found.cost == pytest.approx(4 * 14 - 2 * 19)
+
+
 @pytest.mark.parametrize("per_user", [0, 1, 2])
 def test_a_users_cap_keeps_their_best_rows_and_the_rule_keeps_it_too(per_user: int) -> None:
     case = shop(6_000, 4)

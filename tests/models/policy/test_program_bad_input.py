@@ -98,6 +98,31 @@ def test_limits_that_only_fractions_meet_are_shown_to_conflict() -> None:
     assert len(shown.value.limits) == 2
 
 
+def test_a_user_cap_in_the_way_of_a_floor_is_named() -> None:
+    value, cost = np.tile([0.0, 1.0], (4, 1)), np.tile([0.0, 1.0], (4, 1))
+    floor = {"s": SegmentLimit(min_users=3)}
+    limits = Limits(per_user=1, segments=floor, budget_cents=10)
+    with pytest.raises(Infeasible, match="at most 2 under per_user") as shown:
+        solve(value, cost, limits, ("none", "a"), ["s"] * 4, ["u", "u", "w", "w"])
+    assert set(shown.value.limits) == {"segments[s].min_users", "per_user"}
+    assert solve(value, cost, Limits(segments=floor), ("none", "a"), ["s"] * 4).uses[0].used >= 3
+
+
+def test_only_limits_that_are_needed_for_a_conflict_are_named() -> None:
+    # A floor of one on segment x makes things worse, but the budget alone already rules four in y out.
+    users = np.array([300, 100, 200, 100, 200, 300, 200, 100, 100], dtype=float)
+    dearer = np.array([300, 300, 300, 100, 200, 300, 200, 200, 100], dtype=float)
+    table = np.column_stack([np.zeros(9), users, dearer])
+    limits = Limits(
+        budget_cents=417.0,
+        stock={"b": 1},
+        segments={"x": SegmentLimit(min_users=1), "y": SegmentLimit(min_users=4)},
+    )
+    with pytest.raises(Infeasible) as shown:
+        solve(table, table, limits, ("none", "a", "b"), ["y", "y", "x", "z", "y", "", "z", "y", "y"])
+    assert set(shown.value.limits) == {"segments[y].min_users", "budget_cents"}
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

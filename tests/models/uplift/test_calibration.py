@@ -141,3 +141,11 @@ def test_bad_input_names_the_field(effect: list[float], scores: list[float], gro
 
 def test_one_cluster_says_nothing_about_the_spread() -> None:
     assert blp([1.0, 2.0], [1.0, 2.0], ["a", "a"]).mean.high == math.inf
+
+
+def test_groups_of_equal_predictions_do_not_differ_by_rounding() -> None:
+    scores = np.random.default_rng(12).lognormal(8, 2, 4001)
+    found = gates(np.full(4001, 0.3), scores, 5)
+    gap = found.top_minus_bottom
+    assert (gap.low, gap.value, gap.high) == (0, 0, 0)
+    assert found.monotone

@@ -134,3 +134,12 @@ def test_shares_and_weightings_outside_their_range_are_refused() -> None:
         toc([1.0, 2.0], [1.0, 2.0], share=[0.0])
     with pytest.raises(InputError, match="weighting: got 'other'"):
         rate([1.0, 2.0], [1.0, 2.0], "other")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_a_ranking_of_one_tie_is_exactly_zero_not_a_rounding_with_an_interval(weighting: Weighting) -> None:
+    scores = 0.1 + np.random.default_rng(11).lognormal(8, 2, 4001)
+    found, curve = rate(np.full(4001, 0.3), scores, weighting), toc(np.full(4001, 0.3), scores)
+    assert (found.low, found.value, found.high) == (0, 0, 0)
+    assert not curve.value.any()
+    assert not curve.high.any()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +12,10 @@ from scipy import stats
 
 from models.uplift.contest import contest
 from models.uplift.effect_tree import effect_tree
-from models.uplift.held_out import CONSTANT, DR, HeldOut
+from models.uplift.findings import _harm
+from models.uplift.held_out import CONSTANT, DR, LINEAR, RESPONSE, HeldOut, levelled
 from models.uplift.segments import parts_of, segments
+from models.uplift.spending import spend
 from models.uplift.trial import Trial
 
 N = 4000
@@ -121,3 +126,45 @@ def test_a_constant_effect_can_win() -> None:
     found = contest(held_out({DR: noise, CONSTANT: np.full(N, 0.2)}, np.full(N, 0.2)), DR)
     assert found.picks == (CONSTANT,) * 5
     assert found.standings[1, DR].saved.high < 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_folds_that_each_predict_one_effect_for_everybody_are_not_ranked(seed: int) -> None:
+    truth = np.full(N, 0.2)
+    held = held_out({DR: truth, RESPONSE: truth, LINEAR: truth, CONSTANT: truth}, truth, seed)
+    means = np.array([held.contrast(1)[held.fold != fold].mean() for fold in range(5)])[held.fold]
+    held = replace(held, effect=dict.fromkeys(held.effect, means[:, None]))
+    assert len(np.unique(means)) == 5
+    assert len(np.unique(held.ranked(DR))) == 1
+    between = spend(held, seed).curves.area_between("model", "best_single_arm")
+    assert (between.low, between.value, between.high) == (0, 0, 0)
+
+
+def test_levels_of_folds_keep_the_order_inside_them_and_the_mean_of_all() -> None:
+    rng = np.random.default_rng(9)
+    predicted, fold = rng.normal(size=(50, 2)), np.arange(50) % 5
+    found = levelled(predicted + 10.0 * fold[:, None], fold)
+    for number in range(5):
+        mine = fold == number
+        assert (np.argsort(found[mine], axis=0) == np.argsort(predicted[mine], axis=0)).all()
+        assert found[mine].mean(axis=0) == pytest.approx((predicted + 10.0 * fold[:, None]).mean(axis=0))
+
+
+def test_years_and_counts_are_written_in_full_and_long_names_are_cut() -> None:
+    rng = np.random.default_rng(10)
+    frame = pd.DataFrame({"born": rng.integers(1916, 1988, 500), "spent": rng.uniform(2e4, 9e6, 500), "x" * 90: 1.5})
+    frame["x" * 90] = rng.normal(size=500)
+    words = [text.en for part in parts_of(frame) for text in part.words]
+    assert any(re.fullmatch(r"born ≤ 19\d\d", text) for text in words)
+    assert any(re.fullmatch(r"spent > [\d,]{9}", text) for text in words)
+    assert not any("e+" in text for text in words)
+    assert max(map(len, words)) < 60
+
+
+def test_harm_predicted_for_a_handful_is_not_judged() -> None:
+    truth = np.full(N, 0.3)
+    truth[:9] = -0.2
+    truth[9:] += 0.01 * np.random.default_rng(11).normal(size=N - 9)
+    few = _harm(held_out({DR: truth}, truth), 1)
+    assert 0 < few.share < 0.01
+    assert few.observed is None

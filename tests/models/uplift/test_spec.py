@@ -348,3 +348,21 @@ def test_parquet_is_read_under_both_endings_and_from_a_folder(tmp_path: Path) ->
     data.to_parquet(tmp_path / "t.pq")
     for path in (tmp_path / "parts", tmp_path / "t.pq"):
         pd.testing.assert_frame_equal(read_table(path), data)
+
+
+def test_arms_of_numbers_stand_in_the_order_of_the_numbers() -> None:
+    frame = pd.DataFrame({"arm": [20, 5, 0, 10] * 3, "x": range(12), "y": 1.0})
+    assert TrialSpec.parse({"arm": "arm", "control": 0, "value": "y"}).table(frame).arms == ("0", "5", "10", "20")
+    frame["arm"] = ["off 20", "off 5", "none", "off 10"] * 3
+    named = TrialSpec.parse({"arm": "arm", "control": "none", "value": "y"}).table(frame)
+    assert named.arms == ("none", "off 5", "off 10", "off 20")
+
+
+def test_dates_written_as_text_are_times_and_other_text_stays_text() -> None:
+    frame = pd.DataFrame({"arm": [0, 1] * 4, "y": range(8)})
+    frame["since"] = ["2026-01-01", None, *("2026-02-03 10:00:00",) * 6]
+    frame["note"] = ["2026-01-01", "soon", *("",) * 6]
+    X = TrialSpec.parse({"arm": "arm", "control": 0, "value": "y"}).table(frame).X
+    assert pd.api.types.is_datetime64_any_dtype(X["since"])
+    assert X["since"].isna().tolist() == [False, True, *[False] * 6]
+    assert X["note"].tolist() == frame["note"].tolist()

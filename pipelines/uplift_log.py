@@ -10,8 +10,8 @@ Decisions are split by time. Known abusers are left out of both, each by what wa
 Of the earlier decisions whole users go, from before they were known too: whoever redeems every coupon becomes known by
 it, and those first decisions would teach just what is not to be learnt. Being known thus depends on the outcome. Among
 true abusers that harms nothing, as no outcome of theirs speaks of customers. An honest user who is flagged for
-redeeming much, however, takes a good response away: in a simulated shop, leaving out the heaviest redeemers with 1 % of
-the honest decisions took 68 cents off a mean effect of 349, and 3 % took 218. Hence only flags that withhold coupons
+redeeming much, however, takes a good response away: in one simulated shop, at worst (the heaviest redeemers in
+hindsight, with 1 % of the honest decisions), 68 cents off a mean effect of 349. Hence only flags that withhold coupons
 count here, not those for review, and a person's ``legitimate`` brings a user's decisions back.
 """
 

@@ -30,7 +30,7 @@ from models.policy.draws import Draws, user_draws
 from models.policy.explain import Explained, explain, first_choice
 from models.policy.policy import NONE as NONE
 from models.policy.policy import Policy as Policy
-from models.policy.price import Bools, Floats, Ints, mask, offers
+from models.policy.price import Bools, Floats, Ints, mask, matrix, offers
 from models.policy.prices import Prices as Prices
 
 #: Why an offer was chosen, in the order of ``Assigned.reason``.
@@ -121,9 +121,7 @@ class Case:
         facts: Mapping[str, ArrayLike] | None = None,
     ) -> Case:
         """Check the arguments of :func:`choose`."""
-        shape = np.shape(value)
-        if len(shape) != 2:
-            raise InputError("value", shape, "shape (users, offers)")
+        shape = matrix("value", value).shape
         given = mask("eligible", eligible, shape)
         asked = np.ones(shape, dtype=np.bool_) if given is None else given.copy()
         asked[:, 0] = True

@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from features.errors import InputError
 from models.policy.price import Floats
 
 
@@ -27,7 +28,15 @@ class Draws:
     @classmethod
     def of(cls, salt: str, user_ids: Sequence[str], keys: Sequence[str]) -> Draws:
         """The draws of decisions; ``keys`` tell the decisions of a user apart."""
+        _texts("user_ids", user_ids)
+        _texts("keys", keys)
         return cls(*user_draws(salt, user_ids), *_decision_draws(salt, user_ids, keys))
+
+
+def _texts(field: str, names: Sequence[object]) -> None:
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise InputError(field, wrong[0], "texts")
 
 
 def user_draws(salt: str, user_ids: Sequence[str]) -> tuple[Floats, Floats]:

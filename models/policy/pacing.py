@@ -89,6 +89,11 @@ class Pacer:
         """How many rows the forecast has."""
         return len(self._absent)
 
+    @property
+    def offers(self) -> int:
+        """How many offers the forecast has, none among them."""
+        return self._forecast.value.shape[1]
+
     def reprice(self, elapsed: float) -> float:
         """Solve for the rest of the horizon; ``elapsed`` is the share of it that is over, in [0, 1].
 
@@ -155,6 +160,8 @@ def pace(
         repricings: at least 1.
     """
     values, costs = offers(value, cost)
+    if rows is not None and values.shape[1] != pacer.offers:
+        raise InputError("value", values.shape, f"{pacer.offers} columns, one per offer of the forecast")
     times = column("elapsed", elapsed, len(values))
     if (np.diff(times) < 0).any():
         raise InputError("elapsed", "times that go back", "nondecreasing shares of the horizon")

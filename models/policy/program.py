@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from features.errors import InputError
 from models.policy.limits import Infeasible as Infeasible
 from models.policy.limits import Limits
-from models.policy.price import Floats, Ints, mask, offers
+from models.policy.price import Floats, Ints, mask, matrix, offers
 from models.policy.prices import draw, group_of
 from models.policy.rounds import SMALL_CELLS, TIE, Round
 from models.policy.rows import Rows
@@ -56,7 +56,7 @@ def solve(
         InputError: for numbers that are not finite, shapes that do not fit, or names that are not there.
         Infeasible: when no allocation meets all limits; names limits that cannot be met together.
     """
-    allowed = mask("eligible", eligible, np.shape(value))
+    allowed = None if eligible is None else mask("eligible", eligible, matrix("value", value).shape)
     values, costs = (np.asfortranarray(table) for table in offers(value, cost, allowed))
     users, names = len(values), tuple(arms)
     if len(names) != values.shape[1] or len(set(names)) != len(names):

@@ -24,6 +24,7 @@ from models.uplift.trial_policy import budgets, policies
 from models.uplift.trial_ranking import average_effects, fifths, rankings, whom_they_move
 from models.uplift.trial_verdicts import (
     MODEL_POLICY,
+    against_control,
     bottom_line,
     budget_statement,
     even_chances,
@@ -108,7 +109,7 @@ def _tiles(report: Report, judged: Judged) -> None:
     first = judged.findings[0]
     gain = judgement.summary("policy_gain", MODEL_POLICY, "dr")
     name, ranking, spread = ranking_figure(first, judgement, even_chances(trial))
-    mean = first.blp.mean
+    mean = against_control(trial, first.arm, trial.value)  # as in the table below, so that the page has one average
     report.add_tiles(
         [
             (Words("units", "单位数"), len(trial)),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.policy.ope import Estimate, Logged, difference, snips
 from models.policy.references import BEST_SINGLE as RANDOM_ORDER
@@ -49,7 +50,7 @@ def bottom_line(trial: Trial, judgement: Judgement, findings: Sequence[ArmFindin
             "什么都不发；没有组在平均上合算，逐客选择也未被证实合算。",
         )
         return Statement(_line(words), "bad")
-    effect = _against_control(trial, trial.arms.index(best))
+    effect = against_control(trial, trial.arms.index(best), trial.net)
     net = Words(" net of cost", "净") if trial.cost.any() else Words("", "")
     size = shown(effect.value, effect)
     if effect.low <= 0:
@@ -75,12 +76,11 @@ def _line(words: Words) -> Words:
     return Words(f"Bottom line: {words.en}", f"结论：{words.zh}")
 
 
-def _against_control(trial: Trial, arm: int) -> Estimate:
-    """Average effect of an arm net of cost, on all rows."""
+def against_control(trial: Trial, arm: int, y: NDArray[np.float64]) -> Estimate:
+    """Average effect of an arm on ``y`` (n,), on all rows."""
     n, K = len(trial), len(trial.arms)
     logs = [
-        Logged(trial.treatment, trial.net, trial.taken, np.tile(np.eye(K)[k], (n, 1)), cluster=trial.cluster)
-        for k in (arm, 0)
+        Logged(trial.treatment, y, trial.taken, np.tile(np.eye(K)[k], (n, 1)), cluster=trial.cluster) for k in (arm, 0)
     ]
     return difference(logs[0], logs[1], snips)
 

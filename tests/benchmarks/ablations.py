@@ -14,7 +14,8 @@ of data loses its grip on who gains from one row more or less; what the filter d
 ``thinned``.
 
 ``open``: everybody may get coupons. ``kept``: as the product does, users known as abusive at the split get none.
-Seeds are fresh: no setting was chosen on them.
+No setting was chosen on these seeds. The last three were added when a further shop
+contradicted the first five.
 """
 
 from __future__ import annotations

@@ -220,6 +220,7 @@ WRONG: dict[str, tuple[str, Callable[[Streams], object]]] = {
     "fewer than nobody": ("count", lambda s: _pacer(s).arrived(count=-1)),
     "an unknown spend": ("cents", lambda s: _pacer(s).spend(float("nan"))),
     "times that are words": ("elapsed", lambda s: pace(_pacer(s), *s, cast(Any, ["noon"] * 20))),
+    "other offers": ("value", lambda s: pace(_pacer(s), s[0][:, :2], s[1][:, :2], np.zeros(20), np.arange(20))),
     "no repricing": ("repricings", lambda s: pace(_pacer(s), *s, np.zeros(20), repricings=0)),
 }
 

@@ -366,3 +366,11 @@ def test_draws_are_uniform_and_apart() -> None:
     columns = np.stack([draws.place, draws.lot, draws.coin, draws.pointer])
     assert np.abs(columns.mean(axis=1) - 0.5).max() < 0.02
     assert np.abs(np.corrcoef(columns) - np.eye(4)).max() < 0.06
+
+
+def test_ids_that_are_no_texts_are_refused_by_name() -> None:
+    value, cost, users, keys = shop(2)
+    with pytest.raises(InputError, match=r"^user_ids: got 7"):
+        plan(POLICY, value, cost, [7, 8], keys)  # type: ignore[list-item]
+    with pytest.raises(InputError, match=r"^keys: got None"):
+        choose(POLICY, value, cost, users, [None, "k"])  # type: ignore[list-item]

@@ -129,6 +129,7 @@ def test_only_limits_that_are_needed_for_a_conflict_are_named() -> None:
         ({"value": [[0, math.nan, 1]]}, r"value\[0, 1\]"),
         ({"cost": np.full((3, 3), math.inf)}, r"cost\[0, 0\]"),
         ({"cost": [[0, 1, 2]]}, "cost"),
+        ({"value": [[0, 1], [0]]}, "value"),
         ({"arms": ("none", "a")}, "arms"),
         ({"arms": ("none", "a", "a")}, "arms"),
         ({"segment": None}, "segment"),

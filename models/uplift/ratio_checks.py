@@ -28,6 +28,9 @@ def sample_ratio(trial: Trial) -> Check:
             "样本比例：未给出全部组的设计概率，无法检验。"))  # fmt: skip
     taken = np.eye(len(trial.arms))[trial.treatment]
     counts, expected = taken.sum(axis=0), trial.propensity.sum(axis=0)
+    if trial.missing is not None and (trial.propensity == trial.propensity[0]).all():
+        # Units without an outcome were assigned all the same; their loss is what attrition is about.
+        counts, expected = counts + trial.missing, expected + trial.propensity[0] * trial.missing.sum()
     if trial.cluster is None:
         p = chi_squared(counts, expected, len(counts) - 1)
     else:

@@ -240,3 +240,18 @@ def test_the_joint_test_leaves_out_columns_that_repeat_others() -> None:
 def test_finding_what_cannot_be_is_certain() -> None:
     assert chi_squared(np.array([1.0, 5.0]), np.array([0.0, 6.0]), 1) == 0.0
     assert chi_squared(np.array([0.0, 6.0]), np.array([0.0, 6.0]), 1) == 1.0
+
+
+def test_units_without_an_outcome_are_a_matter_of_attrition_not_of_the_sample_ratio() -> None:
+    trial = simulated_trial(4_000, 5).trial
+    even = replace(
+        trial,
+        treatment=np.arange(4_000) % 5,
+        propensity=np.full((4_000, 5), 0.2),
+        missing=np.array([0, 0, 0, 0, 0]),
+    )
+    kept = even.rows((even.treatment < 4) | (np.arange(4_000) % 10 != 9))
+    lost = replace(kept, missing=np.array([0, 0, 0, 0, 4_000 - len(kept)]))
+    assert not found(replace(kept, missing=None), "sample_ratio").passed
+    assert found(lost, "sample_ratio").passed
+    assert not found(lost, "attrition").passed

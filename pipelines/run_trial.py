@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models.report import check_folder
-from models.uplift.judged import measure
-from models.uplift.ladder_fit import declared
+from models.uplift.ladders.fit import declared
 from models.uplift.reading import read_table
+from models.uplift.report.judged import measure
+from models.uplift.report.page import trial_report
 from models.uplift.spec import TrialSpec
-from models.uplift.trial_report import trial_report
 
 SHARES = {"judge repeated splits": 0.7, "predict every unit once": 0.2, "calibration and segments": 0.06}
 

@@ -21,14 +21,14 @@ from features.snapshots import midnight
 from models.registry import Artefact, Effects, Loaded, Registry, effects
 from models.registry.store import CARD
 from models.registry.trail import CHALLENGER, GATE
-from models.uplift import gate
 from models.uplift.bundle import Bundle, fit_bundle
-from models.uplift.card import Rows, card_of, features
-from models.uplift.card_page import card_page
-from models.uplift.gate import Verdict, judge_candidate
-from models.uplift.gate_findings import find
-from models.uplift.gate_report import gate_report
-from models.uplift.ladder_fit import with_ladders
+from models.uplift.ladders.fit import with_ladders
+from models.uplift.promotion import gate
+from models.uplift.promotion.card import Rows, card_of, features
+from models.uplift.promotion.card_page import card_page
+from models.uplift.promotion.gate import Verdict, judge_candidate
+from models.uplift.promotion.gate_findings import find
+from models.uplift.promotion.gate_report import gate_report
 from models.uplift.trial import Trial
 from pipelines.build_features import last_day
 from pipelines.known_abuse import known_abuse
@@ -87,7 +87,7 @@ def learn_uplift(
         out: folder of the report; ``reports/train_uplift`` by default.
         as_of: naive UTC; only what was known before it is used. By default the first midnight after everything.
         held_out: share of the decisions, the latest, that judge.
-        budget_share: budget of the judged policies, see ``models.uplift.gate``.
+        budget_share: budget of the judged policies, see ``models.uplift.promotion.gate``.
         seed, threads: of the learners.
         flags: file that ``flag_abuse`` wrote; the installation's own by default, where there is one.
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from features.errors import InputError
 from features.groups import IDENTITY, USER
 from models.uplift.bundle import REDEEMED
-from models.uplift.card import Rows
+from models.uplift.promotion.card import Rows
 from models.uplift.trial import Trial, check_propensity, check_treatment
 from pipelines.known_abuse import BY_FLAG, BY_VERDICT, NOBODY, KnownAbuse
 from pipelines.read_features import matrix_of

@@ -5,8 +5,8 @@ and costing nothing) always allowed. Value is expected profit after the coupon's
 both in cents and both possibly negative: an offer that saves money is taken for free, one that loses value and saves
 money is taken when the budget it frees earns more elsewhere.
 
-``models.policy.dual`` finds the price of a cent exactly and ``models.policy.core`` the whole coupons around it. This is
-the fast way for one budget; ``models.policy.program`` takes all limits at once.
+``models.policy.solver.dual`` finds the price of a cent exactly and ``models.policy.solver.core`` the whole coupons
+around it. This is the fast way for one budget; ``models.policy.program`` takes all limits at once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from features.errors import InputError
-from models.policy.core import Deviations, close_gap
-from models.policy.dual import Break, find_break
 from models.policy.price import Floats, Ints, best_offer, offers, pick, total
+from models.policy.solver.core import Deviations, close_gap
+from models.policy.solver.dual import Break, find_break
 
 SOLVED_CELLS = 4_000  # users x offers up to which whole coupons are searched until nothing better can exist
 ENOUGH = 1e-6  # relative distance to the bound at which the search stops in larger cases

@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from features.errors import InputError
-from models.policy.dual import hull_steps
 from models.policy.forecast import Forecast as Forecast
 from models.policy.forecast import Seen as Seen
 from models.policy.forecast import column, places
 from models.policy.knapsack import allocate
 from models.policy.price import Bools, Floats, Ints, best_offer, offers, pick
+from models.policy.solver.dual import hull_steps
 
 ALIKE = 1e-9  # relative difference of what a cent brings, below which it is rounding
 

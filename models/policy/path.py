@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.policy.dual import hull_steps
 from models.policy.price import Floats, Ints, best_offer, offers
+from models.policy.solver.dual import hull_steps
 
 
 @dataclass(frozen=True)

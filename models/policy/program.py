@@ -1,9 +1,9 @@
 """Who gets which coupon under all limits at once: budget, stock, per-user cap, segments and return.
 
 Maximise the sum of ``value`` over choices of one offer per row, offer 0 (``none``) always allowed, within
-:class:`models.policy.limits.Limits`. The linear relaxation's prices are found exactly (``models.policy.sifting``);
-with them comes a bound on every allocation, a rule that decides user by user and keeps every limit on this round, and
-the best whole-coupon allocation found (``models.policy.rounds``). A budget alone takes the way of
+:class:`models.policy.limits.Limits`. The linear relaxation's prices are found exactly
+(``models.policy.solver.sifting``); with them comes a bound on every allocation, a rule that decides user by user and keeps every limit on this round, and
+the best whole-coupon allocation found (``models.policy.solver.rounds``). A budget alone takes the way of
 ``models.policy.knapsack``, which is faster for fewer users.
 """
 
@@ -22,11 +22,11 @@ from models.policy.limits import Infeasible as Infeasible
 from models.policy.limits import Limits
 from models.policy.price import Floats, Ints, mask, matrix, offers
 from models.policy.prices import draw, group_of
-from models.policy.rounds import SMALL_CELLS, TIE, Round
-from models.policy.rows import Rows
-from models.policy.solution import Solution as Solution
-from models.policy.solution import Use as Use
-from models.policy.terms import Terms
+from models.policy.solver.rounds import SMALL_CELLS, TIE, Round
+from models.policy.solver.rows import Rows
+from models.policy.solver.solution import Solution as Solution
+from models.policy.solver.solution import Use as Use
+from models.policy.solver.terms import Terms
 
 
 def solve(

@@ -10,7 +10,7 @@ least as much off the same baskets. So along the rungs of a ladder these never f
              start below zero. An offer that sells below cost may break the rule, and then it is not applied
 
 Profit, value less cost, may rise or fall. Whether an outcome follows the rule is checked when the ladder is fitted
-(``models.uplift.ladder_fit``); an outcome that does not is left out of ``outcomes`` and stays as its models have it.
+(``models.uplift.ladders.fit``); an outcome that does not is left out of ``outcomes`` and stays as its models have it.
 """
 
 from __future__ import annotations

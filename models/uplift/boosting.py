@@ -56,7 +56,7 @@ class Trees:
             "num_leaves": max(2, self.leaves),
             "learning_rate": self.learning_rate if self.leaves > 1 else 1.0,
             "min_data_in_leaf": rows_a_leaf if self.leaves > 1 else n + 1,
-            # With LightGBM's 32, a category of some hundred levels can be cut to fit any noise and drowns faint effects.
+            # With LightGBM's 32, a category of some hundred levels can be cut to fit any noise: faint effects drown.
             "max_cat_threshold": 4,
             "verbosity": -1,
             "num_threads": threads,

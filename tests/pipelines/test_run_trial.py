@@ -189,8 +189,8 @@ def test_one_price_for_all_makes_the_budget_a_share_of_customers(planted: tuple[
 
 
 def test_a_large_table_is_judged_on_fewer_splits_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.uplift.effort.CELLS", 30_000.0)
-    monkeypatch.setattr("models.uplift.effort.HELD_OUT_CELLS", 5_000.0)
+    monkeypatch.setattr("models.uplift.report.effort.CELLS", 30_000.0)
+    monkeypatch.setattr("models.uplift.report.effort.HELD_OUT_CELLS", 5_000.0)
     page = run_trial(*two_arms(tmp_path, 1000), tmp_path / "out", splits=8).read_text("utf-8")
     figures = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     assert (figures["splits"], figures["splits_asked"]) == (5, 8)

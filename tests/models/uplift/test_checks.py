@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.uplift.check import chi_squared, mean_is_zero
 from models.uplift.checks import Check, check_trial
+from models.uplift.checks.check import chi_squared, mean_is_zero
 from models.uplift.simulated import simulated_trial
 from models.uplift.trial import Trial
 

@@ -10,8 +10,8 @@ import pytest
 from features.errors import InputError
 from models.policy.ope import Logged, dr, estimate
 from models.registry import Effects
-from models.uplift.gate import CANDIDATE, CHALLENGER, CHAMPION, NO_ONE, RESPONSE, SHARE, judge_candidate
-from models.uplift.gate_nuisance import yardstick
+from models.uplift.promotion.gate import CANDIDATE, CHALLENGER, CHAMPION, NO_ONE, RESPONSE, SHARE, judge_candidate
+from models.uplift.promotion.gate_nuisance import yardstick
 from models.uplift.simulated import SimulatedTrial, simulated_trial
 
 

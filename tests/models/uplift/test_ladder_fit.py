@@ -12,9 +12,9 @@ from models.registry.ladder import Ladder
 from models.registry.response import average_response, row_intervals
 from models.report import Report
 from models.uplift.bundle import fit_bundle
-from models.uplift.ladder_fit import declared, fit_ladders, ladders_of, with_ladders
-from models.uplift.ladder_measure import measure, segment_response
-from models.uplift.ladder_report import ladder_section
+from models.uplift.ladders.fit import declared, fit_ladders, ladders_of, with_ladders
+from models.uplift.ladders.measure import measure, segment_response
+from models.uplift.ladders.report import ladder_section
 from pipelines.shop.offers import TEMPLATES
 from tests.oracles.ladder import FACES, SHAPES, SimulatedLadder, simulated_ladder
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from models.uplift.contest import contest
-from models.uplift.effect_tree import effect_tree
-from models.uplift.findings import _harm
-from models.uplift.held_out import CONSTANT, DR, LINEAR, RESPONSE, HeldOut, levelled
-from models.uplift.segments import parts_of, segments
-from models.uplift.spending import spend
+from models.uplift.report.contest import contest
+from models.uplift.report.effect_tree import effect_tree
+from models.uplift.report.findings import _harm
+from models.uplift.report.held_out import CONSTANT, DR, LINEAR, RESPONSE, HeldOut, levelled
+from models.uplift.report.segments import parts_of, segments
+from models.uplift.report.spending import spend
 from models.uplift.trial import Trial
 
 N = 4000

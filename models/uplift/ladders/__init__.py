@@ -1,0 +1,1 @@
+"""Offers that differ only in face value: found, measured, and shown."""

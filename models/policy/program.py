@@ -4,7 +4,7 @@ Maximise the sum of ``value`` over choices of one offer per row, offer 0 (``none
 :class:`models.policy.limits.Limits`. The linear relaxation's prices are found exactly
 (``models.policy.solver.sifting``); with them comes a bound on every allocation, a rule that decides user by user and
 keeps every limit on this round, and the best whole-coupon allocation found (``models.policy.solver.rounds``). A budget
-alone takes the way of ``models.policy.knapsack``.
+alone takes the way of ``models.policy.knapsack``, which is faster for fewer users.
 """
 
 from __future__ import annotations

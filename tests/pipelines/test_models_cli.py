@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from features.errors import InputError
 from models.registry import Artefact, Registry
+from pipelines.cli import console
 from pipelines.cli.app import app
 from serving.scoring.champions import Holder
 from serving.scoring.sources import Row
@@ -46,7 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAIRDEAL_HOME", str(home))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console.out, "width", 200)  # nothing of the table is folded
 
 
 def registry_of(home: Path) -> Registry:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from causalml.metrics import auuc_score, qini_score
-from sklift.metrics import qini_auc_score, uplift_at_k, uplift_auc_score, weighted_average_uplift
 
 
 def values(score: np.ndarray, treatment: np.ndarray, outcome: np.ndarray) -> dict[str, float]:
+    from causalml.metrics import auuc_score, qini_score
+    from sklift.metrics import qini_auc_score, uplift_at_k, uplift_auc_score, weighted_average_uplift
+
     rows = pd.DataFrame({"model": score, "y": outcome, "w": treatment})
     return {
         "sklift_qini": qini_auc_score(outcome, score, treatment),

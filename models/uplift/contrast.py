@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import InputError
-from models.uplift.prepared import Prepared as Prepared
+from models.uplift.prepared import Prepared
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

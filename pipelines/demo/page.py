@@ -13,6 +13,7 @@ from pipelines.demo.agreement import Agreement, flat
 from pipelines.demo.day import Outcome
 from pipelines.demo.result import Demo
 from pipelines.demo.truth import Profit, percentile
+from pipelines.policy_words import policy_words
 
 
 def write_page(demo: Demo, language: str, out: Path) -> Path:
@@ -107,7 +108,7 @@ def _earned(report: Report, demo: Demo) -> None:
         strong=(0,),
     )
     found = demo.history.evaluation.comparison
-    bars = [Interval(one.name, one.lift.value, one.lift.low, one.lift.high) for one in found.standings]
+    bars = [Interval(policy_words(one.name), one.lift.value, one.lift.low, one.lift.high) for one in found.standings]
     truth = demo.policy_profit.truth / demo.policy_profit.decisions
     bars.insert(1, Interval(Words("policy, truth", "策略真值"), truth, truth, truth))
     report.add_figure(

@@ -30,10 +30,11 @@ from serving.clock import Clock, Ids, utc_now
 from serving.console import app as console_pages
 from serving.keys import SCOPES, KeyRing, Principal, embedded_keys
 from serving.review.flags import standings_of
+from serving.risk_settings import EMBEDDED_KEY
 from serving.scoring import app as scoring_api
 from serving.scoring.champions import Holder
 from serving.scoring.sources import FeatureReader, ModelSource
-from serving.settings import EMBEDDED_KEY, Service, Settings
+from serving.settings import Service, Settings
 from serving.sides import Sides
 from serving.store.engine import is_sqlite, reader_engine
 from serving.store.unit import Store

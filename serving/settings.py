@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from features.errors import InputError
 from serving.policy_settings import Policy
+from serving.risk_settings import Risk
 from serving.shop_settings import Advice, Checks, Claims, Pricing, Rollback, Section, StackRules, Webhooks
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
@@ -39,17 +40,6 @@ class Shop(Section):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"an IANA time zone name, not {name!r}") from error
         return name
-
-
-# Everybody can read it here: it keys hashes on one's own machine only.
-EMBEDDED_KEY = "embedded-default-identifier-key"
-
-
-class Risk(Section):
-    """How abuse flags become actions."""
-
-    review_capacity_per_day: int = Field(200, ge=1)
-    key: str = Field(EMBEDDED_KEY, min_length=16)
 
 
 class Service(Section):

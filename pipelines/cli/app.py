@@ -155,6 +155,28 @@ def flag_abuse(
 
 
 @app.command()
+def backtest(
+    tables: Annotated[Path, typer.Argument(help="Folder of tables.")],
+    out: Out,
+    days: Annotated[int, typer.Option(help="Days before the end of the data that are replayed.")] = 90,
+    reviews_per_day: Annotated[int | None, typer.Option(help="Cases that people can decide in a day.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Use only what was known before this time (ISO 8601).")] = None,
+    language: Lang = Language.EN,
+) -> None:
+    """Replay the abuse rule over past weeks, next to the one that review budget and look-alike caps ask for."""
+    settings = load_settings()
+    prepare(settings)
+    from pipelines.backtest_abuse import backtest_abuse
+
+    with progress() as step:
+        done = backtest_abuse(
+            tables, out, settings, days=days, per_day=reviews_per_day, as_of=_moment("as-of", as_of),
+            language=language.value, progress=step,
+        )  # fmt: skip
+    say(f"report: {done.page}; {done.changed} accounts would be treated otherwise")
+
+
+@app.command()
 def run(
     flow: Annotated[str, typer.Argument(help="Name of a flow in configs/flows.yaml; 'list' names them.")],
     parameter: Annotated[

@@ -15,7 +15,8 @@ from rich.table import Table
 from sqlalchemy.engine import make_url
 
 from pipelines.cli.console import out, say
-from serving.settings import Risk, Settings, load_settings
+from serving.risk_settings import Risk
+from serving.settings import Settings, load_settings
 
 SAFE_SQLITE = (3, 51, 3)
 """The first SQLite without the corruption at WAL reset (3.7.0 to 3.51.2)."""

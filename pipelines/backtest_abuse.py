@@ -1,0 +1,133 @@
+"""Judge abuse rules on the past weeks of a shop: what stands now beside what the budgets and caps ask for.
+
+In: a folder of tables, with verdicts where people have looked. Out: ``report.html``, ``report.json`` and
+``changes.parquet``, the accounts that the solved rule would treat otherwise (user_id, before, after, p, stake_cents).
+Nothing is promoted here: a person compares and decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from prefect import flow, get_run_logger, task
+
+from features.engine import connect
+from features.errors import InputError
+from models.abuse.backtest import Backtest, Past, backtest, changes
+from models.abuse.backtest_report import backtest_report
+from models.abuse.budgets import GRID, Solved, solve
+from models.abuse.detect import detect
+from models.abuse.folder import open_folder
+from models.abuse.innocent import judged, look_alikes
+from models.abuse.marks import DAY
+from models.abuse.shop import shop_before
+from models.abuse.standing import cases_of, spending, stakes, typical_coupon_cents
+from models.abuse.steps import Progress, steps
+from models.report import check_folder
+from pipelines.abuse_rule import caps_of, decider_of
+from serving.settings import Settings, load_settings
+
+CHANGES = "changes.parquet"
+
+
+@dataclass(frozen=True)
+class Backtested:
+    """Where the report is, what stands, what was solved, and how many accounts they treat differently."""
+
+    page: Path
+    current: Backtest
+    solved: Backtest
+    how: Solved
+    changed: int
+
+
+def backtest_abuse(
+    tables: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    days: int = 90,
+    per_day: int | None = None,
+    as_of: datetime | None = None,
+    language: str | None = None,
+    progress: Progress | None = None,
+) -> Backtested:
+    """Replay the standing rule and the solved one over the last ``days`` before ``as_of`` and write the report.
+
+    Args:
+        per_day: cases that people can review on one day; the setting ``risk.review_capacity_per_day`` by default.
+        as_of: UTC; only rows strictly before it count, all of them by default.
+
+    Raises InputError for tables that cannot be used, a window without rows or a folder that cannot be written.
+    """
+    if days < 1:
+        raise InputError("days", days, "at least 1")
+    capacity = settings.risk.review_capacity_per_day if per_day is None else per_day
+    decider = decider_of(settings.risk)
+    with steps(progress) as step:
+        step("reading tables")
+        check_folder(out)
+        con = connect()
+        try:
+            shop = shop_before(con, open_folder(con, tables), as_of)
+            verdicts = None if shop.verdicts is None else con.to_pandas(shop.verdicts)
+            found = detect(shop, decider.thresholds, step=step)
+        finally:
+            con.disconnect()
+        if found.rows.empty:
+            raise InputError("tables", str(tables), "some claim or order to judge rules by")
+        step("replaying rules")
+        end = int(found.rows["us"].max()) + 1
+        start = max(end - days * DAY, int(found.rows["us"].min()))
+        said = judged(found, verdicts)
+        past = Past(found, said, look_alikes(found, said), start, end)
+        caps = caps_of(settings.risk)
+        current = backtest(past, decider, capacity)
+        how = solve(decider, found.accounts["score"].to_numpy(np.float64)[past.look_alike], caps,
+                    _candidates(past), capacity, past.days)  # fmt: skip
+        solved = backtest(past, how.decider, capacity)
+        step("sweeping thresholds")
+        moved = changes(current, solved)
+        report = backtest_report(past, current, solved, how, caps, capacity, moved, language or settings.shop.language)
+        page = report.write(out)
+        moved.to_parquet(out / CHANGES, index=False)
+    return Backtested(page, current, solved, how, len(moved))
+
+
+def _candidates(past: Past) -> pd.DataFrame:
+    """Accounts that any rule of the grid might meet: p, stake_cents, case."""
+    found, least = past.found, past.reached(GRID[0])
+    spent = spending(found)
+    stake = stakes(spent, least.at, typical_coupon_cents(spent))
+    inside = (least.at >= past.start) & (least.at < past.end)
+    table = pd.DataFrame(
+        {
+            "p": found.accounts["score"].to_numpy(np.float64),
+            "stake_cents": stake,
+            "case": cases_of(found, GRID[0]),
+        }
+    )
+    return table[inside]
+
+
+@task(retries=2, retry_delay_seconds=10)
+def backtest_task(settings: Settings, tables: str | None, out: str | None, days: int) -> Backtested:
+    """``backtest_abuse`` for an installation, tried again on failure; a second run writes the same report."""
+    where = Path(out) if out else settings.home / "reports" / "abuse-backtest"
+    return backtest_abuse(Path(tables) if tables else settings.tables, where, settings, days=days)
+
+
+@flow(name="backtest_abuse")
+def backtest_abuse_flow(
+    profile: str | None = None, tables: str | None = None, out: str | None = None, days: int = 90
+) -> Backtested:
+    """Compare the standing abuse rule with the one that budgets and caps ask for, over the past weeks."""
+    logger = get_run_logger()
+    logger.info("tables=%s out=%s days=%s", tables or "ingested", out or "home", days)
+    done = backtest_task(load_settings(profile), tables, out, days)
+    logger.info("report: %s, accounts treated differently: %s", done.page, done.changed)
+    return done

@@ -1,9 +1,10 @@
-"""Normalise a postal address, Chinese or Western, to keys that compare equal for the same door.
+"""Postal addresses, Chinese or Western: their parts, and keys that compare equal for the same door.
 
 ``unit_key`` names the door (building and room), ``building_key`` the house it is in. What is levelled: full-width and
-half-width forms, case, punctuation, remarks in brackets, Chinese and English number words, administrative suffixes
-(省 市 区 县 …), street-type abbreviations, and the many ways to write building, staircase, floor and room. Misspelt
-street names stay different: an exact key cannot repair them.
+half-width forms, case, punctuation, invisible characters, remarks, telephone numbers, numerals of every kind, omitted
+or repeated areas, street-type abbreviations, the order of Western lines, and the many ways to write building,
+staircase, floor and room. A parcel locker is a door of its own kind. Misspelt street names stay different: an exact
+key cannot repair them (``features.address_alike`` compares, ``features.address_link`` links).
 
 Text that names no place (empty, a placeholder, a number without a street, a street without a number) has no key.
 """
@@ -11,27 +12,62 @@ Text that names no place (empty, a placeholder, a number without a street, a str
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Protocol
 
 import pandas as pd
 
-from features.address_words import CITIES, COUNTRY_WORDS, NUMBER_WORDS, PROVINCES, STREET_WORDS, UNIT_WORDS
+from features.address_areas import Segment
+from features.address_chinese import compact, segments
+from features.address_components import AddressKey, Components
+from features.address_keys import chinese_number, key
+from features.address_text import clean
+from features.address_western import read
+
+__all__ = ["AddressKey", "Components", "Tagger", "address_table", "chinese_number", "normalise", "parse"]
+
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_WORD = re.compile("[a-z]{2}")
+_LATIN_STREET = re.compile(r"\d.*\b(?:street|st|road|rd|avenue|ave|drive|dr|lane|ln|court|ct|blvd|way|place|pl)\b")
+_NUMERALS = re.compile(r"[零一二三四五六七八九十百两壹贰叁肆伍陆柒捌玖拾佰廿]+")
+_NUMBERED = frozenset({"road_number", "lane_number", "building", "staircase", "floor", "room"})
+_ENGLISH = re.compile(r"\b(building|bldg|block|room|rm|unit|apt|flat)\b[\s.#:,]{0,3}(\d{1,5}[a-z]?)(?![0-9a-z])")
+_MARK = re.compile(
+    r"^第|(?:号楼|号院|号搂|号门|号铺|号房|号柜|栋|幢|座|橦|单元|梯|楼|搂|层|(?<=\d)f|室|房|户|铺|弄|巷|支弄|号)$"
+)
+
+_LANE = re.compile(r"(\d+)弄")
+_SUFFIX = re.compile(r"(?<=\d{3})-[a-z]$")  # 501-a: a letter behind a dash is noise, 501a is a room
 
 
-@dataclass(frozen=True)
-class AddressKey:
-    """Comparable keys of one address."""
+class Tagger(Protocol):
+    """Cuts a compact Chinese address into parts, as ``address_chinese.segments`` does by rules."""
 
-    unit_key: str
-    building_key: str
+    def segments(self, text: str) -> list[Segment]: ...
 
 
-PLACEHOLDERS = frozenset({"", "unknown", "null", "none", "nan", "na", "n a", "test", "无", "未知", "暂无"})
-_CJK = re.compile(r"[\u4e00-\u9fff]")
-_REMARK = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】")
-_DASHES = re.compile(r"[‐‑‒–—―−~～]")
+def parse(text: str | None, tagger: Tagger | None = None) -> Components:
+    """Parts of an address; all empty for text without any. A ``tagger`` replaces the rules for Chinese text.
+
+    >>> found = parse("浙江省杭州市西湖区文三路478号华星大厦12楼1203室（放门口）")
+    >>> found.city, found.road, found.road_number, found.place, found.floor, found.room
+    ('杭州市', '文三路', '478', '华星大厦', '12', '1203')
+    >>> parse("PO Box 12, Springfield 62704").kind
+    'locker'
+    """
+    plain = clean(text) if isinstance(text, str) else ""
+    if not plain:
+        return Components()
+    if not _HAN.search(plain):
+        return read(plain)
+    if _WORD.search(plain):
+        latin, han = sum(c.isascii() and c.isalpha() for c in plain), len(_HAN.findall(plain))
+        if han < 8 and latin > 2 * han and _LATIN_STREET.search(plain):
+            return read(_HAN.sub(" ", plain))  # 12 Main Street, Springfield 谢谢
+        if _ENGLISH.search(plain):
+            plain = _ENGLISH.sub("", plain) + _numbered(plain)
+    ready = compact(plain)
+    return _chinese(ready, tagger.segments(ready) if tagger is not None else segments(ready))
 
 
 def normalise(text: str | None) -> AddressKey | None:
@@ -42,132 +78,53 @@ def normalise(text: str | None) -> AddressKey | None:
     >>> normalise("Apt 5, 12 Main Street, Springfield") == normalise("12 MAIN ST. #5 Springfield")
     True
     """
-    if text is None:
-        return None
-    plain = _DASHES.sub("-", unicodedata.normalize("NFKC", text)).lower().replace("〇", "零").strip()
-    if plain in PLACEHOLDERS:
-        return None
-    bare = _REMARK.sub(" ", plain)
-    plain = bare if bare.strip() else plain
-    key = _chinese(plain) if _CJK.search(plain) else _western(plain)
-    if key is None:
-        return None
-    letters = sum(c.isalpha() for c in key.building_key)
-    return key if letters >= (2 if any(c.isdigit() for c in key.unit_key) else 6) else None
+    return key(parse(text))
 
 
 def address_table(addresses: Iterable[str]) -> pd.DataFrame:
     """Return (address, address_key, building_key) for distinct spellings; those without a key are left out."""
     rows = []
     for address in sorted(set(addresses)):
-        key = normalise(address)
-        if key is not None:
-            rows.append((address, key.unit_key, key.building_key))
+        found = normalise(address)
+        if found is not None:
+            rows.append((address, found.unit_key, found.building_key))
     return pd.DataFrame(rows, columns=["address", "address_key", "building_key"], dtype="object")
 
 
-_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
-_MARKS = "号楼|号院|号|弄|巷|栋|幢|座|单元|梯|门|楼|层|室|房|户|期|#"
-_NUMERAL = re.compile(rf"第?([零一二两三四五六七八九十百]+)(?={_MARKS}|-)|(?<=-)([零一二两三四五六七八九十百]+)")
-_PART = re.compile(rf"([0-9a-z]+(?:-[0-9a-z]+)*)({_MARKS})?")
-_ROLE = {
-    "号": "n", "号院": "n", "弄": "l", "巷": "l", "期": "p", "号楼": "b", "栋": "b", "幢": "b", "座": "b", "#": "b",
-    "单元": "s", "梯": "s", "门": "s", "楼": "f", "层": "f", "室": "r", "房": "r", "户": "r",
-}  # fmt: skip
-_FLOOR = re.compile(r"(\d+)楼(?=\1\d{2}(?!\d))")  # 12楼1203 is a floor, 3楼2单元 a building
-_HOUSE = ("p", "l", "n", "b")
-_PROVINCE = re.compile(rf"^(?:中国)?(?:{'|'.join(PROVINCES)})(?:省|自治区|特别行政区)?")
-_CITY = re.compile(rf"^(?:({'|'.join(CITIES)})市?|([\u4e00-\u9fff]{{2,6}}?)(?:市|自治州|地区|盟))")
-_DISTRICT = re.compile(r"^[\u4e00-\u9fff]{1,5}?(?:新区|自治县|市辖区|区|县|旗)(?!路|街)")
+def _numbered(text: str) -> str:
+    """Building and room in English words (Building 3 Room 501, 文三路478号) as Chinese puts them: behind the street."""
+    found = {"号楼" if match.group(1)[0] == "b" else "室": match.group(2) for match in _ENGLISH.finditer(text)}
+    return "".join(f"{found[mark]}{mark}" for mark in ("号楼", "室") if mark in found)
 
 
-def _chinese(text: str) -> AddressKey | None:
-    text = re.sub(r"[^0-9a-z\u4e00-\u9fff#-]+", "", text)
-    text = _NUMERAL.sub(lambda m: str(chinese_number(m.group(1) or m.group(2))), text)
-    text = _FLOOR.sub(r"\1层", text)
-    city, street = _without_area(text)
-    parts: dict[str, list[str]] = {}
-    for match in _PART.finditer(street):
-        for role, value in _roles(match.group(1), match.group(2), parts):
-            parts.setdefault(role, []).append(value)
-    words = re.sub(r"[#-]", "", _PART.sub("", street))
-    if not words and not parts:
-        return None
-    house = "".join(f"{role}{'.'.join(parts[role])}" for role in _HOUSE if role in parts)
-    building = f"{city}|{words}|{house}"
-    # The floor only matters where no room is given.
-    inside = [role for role in ("s", "r" if "r" in parts else "f") if role in parts]
-    return AddressKey(building + "|" + "".join(f"{role}{'.'.join(parts[role])}" for role in inside), building)
+def _chinese(text: str, found: list[Segment]) -> Components:
+    parts: dict[str, str] = {}
+    for label, start, end in found:
+        value = text[start:end]
+        if label in _NUMBERED:
+            value = _value(value)
+            if label == "room":
+                value = _SUFFIX.sub("", value)
+            if label == "room" and "room" in parts and "staircase" not in parts:
+                parts["staircase"] = parts.pop("room")  # 202号941室: the first number is the staircase
+        elif label == "beside":
+            label = "note"
+        parts[label] = parts[label] + ("." if label in _NUMBERED else "") + value if label in parts else value
+    if "road" not in parts and "road_number" in parts and "building" not in parts:
+        parts["building"] = parts.pop("road_number")  # 翠苑小区3号 is house 3 of the estate
+    lane = _LANE.fullmatch(parts.get("lane", ""))
+    if lane is not None and "road_number" not in parts:
+        parts["road_number"] = lane.group(1)  # 1628弄5号 and 1628弄5号楼 are house 5 of number 1628
+        del parts["lane"]
+        if "lane_number" in parts and "building" not in parts:
+            parts["building"] = parts.pop("lane_number")
+    return Components(**parts, chinese=True)
 
 
-def _roles(value: str, mark: str | None, earlier: dict[str, list[str]]) -> list[tuple[str, str]]:
-    """Say what a number is: by the word behind it, else by its place (3-2-501 is building, staircase, room)."""
-    pieces = [piece.lstrip("0") or "0" for piece in value.split("-")]
-    if len(pieces) >= 3:
-        return list(zip("bsr", (pieces[0], pieces[1], "-".join(pieces[2:])), strict=True))
-    if len(pieces) == 2:
-        first = "s" if "b" in earlier else "b"
-        return [(first, pieces[0]), ("r", pieces[1])]
-    if mark is None:
-        return [("r" if earlier else "n", pieces[0])]
-    if mark == "号" and "n" in earlier:
-        return [("b" if "b" not in earlier else "r", pieces[0])]  # 100号3号: the second is the house in the yard
-    if mark == "楼" and "b" not in earlier and "s" not in earlier:
-        return [("b", pieces[0])]
-    return [(_ROLE[mark], pieces[0])]
-
-
-def _without_area(text: str) -> tuple[str, str]:
-    """Split off province, city and district; only the city's root stays in the key, the others are often left out."""
-    text = _PROVINCE.sub("", text)
-    city = ""
-    while (match := _CITY.match(text)) and len(match.group(0)) < len(text):
-        city = city or match.group(1) or match.group(2)  # the first: 江苏省苏州市昆山市 is in 苏州
-        text = text[match.end() :]
-    match = _DISTRICT.match(text)
-    if match and len(match.group(0)) < len(text):
-        text = text[match.end() :]
-    return city, text
-
-
-def chinese_number(text: str) -> int:
-    """Read a number below 1000 written in Chinese, by value (二十一) or digit by digit (二零一).
-
-    >>> chinese_number("二十一"), chinese_number("三零二"), chinese_number("一百零五"), chinese_number("十")
-    (21, 302, 105, 10)
-    """
-    if not set(text) & set("十百"):
-        return int("".join(str(_DIGITS[c]) for c in text))
-    total, digit = 0, None
-    for c in text:
-        if c in _DIGITS:
-            digit = _DIGITS[c]
-            continue
-        total += (1 if digit is None else digit) * (100 if c == "百" else 10)
-        digit = None
-    return total + (digit or 0)
-
-
-_WORD = re.compile(r"#|[a-z]+|\d+[a-z]?(?![a-z0-9])|[a-z0-9]+")
-_SLASHED = re.compile(r"^(\d+[a-z]?)\s*/\s*(\d+[a-z]?)\b")
-
-
-def _western(text: str) -> AddressKey | None:
-    plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
-    plain = _SLASHED.sub(r"unit \1 \2", plain.strip()).replace("'", "").replace(".", "")
-    tokens = [NUMBER_WORDS.get(word, word) for word in _WORD.findall(plain)]
-    unit: list[str] = []
-    words: list[str] = []
-    expects_unit = False
-    for token in tokens:
-        if token in UNIT_WORDS:
-            expects_unit = True
-        elif expects_unit:
-            unit.append(token.lstrip("0") or "0")
-            expects_unit = False
-        elif token not in COUNTRY_WORDS:
-            words.append(STREET_WORDS.get(token, token))
-    if not words:
-        return None
-    building = " ".join(sorted(words))
-    return AddressKey(building + "|" + ".".join(unit), building)
+def _value(text: str) -> str:
+    plain = text[:-2] if text.endswith("单元") else text[:-1] if text[-1] in "号栋幢座楼层室" else text
+    if plain.isascii() and plain.isdigit():
+        return plain.lstrip("0") or "0"
+    bare = _MARK.sub("", _MARK.sub("", text)).strip("-")
+    pieces = [str(chinese_number(piece)) if _NUMERALS.fullmatch(piece) else piece for piece in bare.split("-")]
+    return "-".join(piece.lstrip("0") or "0" for piece in pieces if piece) or text

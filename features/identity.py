@@ -2,7 +2,8 @@
 
 A shared thing is a reason to look, not proof. So every count has a window, the number of *new* accounts and of
 accounts that claimed the *same* template stand apart, and ``*_link_weight`` discounts things that very many share
-(a campus, a carrier, a parcel locker). Only sightings strictly before the moment count; a user is linked to
+(a campus, a carrier, a parcel locker). What makes a crowd is accounts that use the shop for more than coupons: a farm
+is never a hub for its size. Only sightings strictly before the moment count; a user is linked to
 everything it was ever seen on, the others on it are those seen within the window.
 """
 
@@ -24,16 +25,14 @@ from features.definition import (
     join_parts,
     millionths,
     moments,
-    ratio,
     within,
 )
+from features.links import CROWD, discount
 
 WINDOWS: Mapping[str, int] = {"1h": 1, "24h": 24, "7d": 168, "30d": 720, "life": LIFE}
 NEW: Mapping[str, int] = {"24h": 24, "7d": 168, "30d": 720}
 CLAIM_WINDOWS: Mapping[str, int] = {"24h": 24, "7d": 168, "life": LIFE}
 
-HUB = {"device": 20, "ip": 50, "address": 20}
-"""Accounts ever seen from which a thing is called a hub."""
 FEW = {"building": ("7d", "life"), "phone": ("life",), "identity": ("life",)}
 """Kinds that only get the plain count of other accounts, and in which windows."""
 
@@ -66,8 +65,8 @@ def _user_features(kind: str) -> tuple[Feature, ...]:
             )
             for w in CLAIM_WINDOWS
         ),
-        Feature(f"{kind}_link_weight", f"other accounts of 7d on the user's {kind} values, discounted by degree", 0),
-        Feature(f"{kind}_hubs", f"hubs among the user's {kind} values ({HUB[kind]} accounts or more)", 0),
+        Feature(f"{kind}_link_weight", f"other accounts of 7d on the user's {kind} values, discounted by crowd", 0),
+        Feature(f"{kind}_hubs", f"hubs among the user's {kind} values ({CROWD[kind]} accounts in regular use)", 0),
     )
 
 
@@ -127,19 +126,20 @@ def _company(tables: Tables, at: Any) -> Any:
         others_life=mine.all_life - 1, **{f"others_{w}": _others(mine, w, h) for w, h in bounded(WINDOWS).items()}
     )
     columns: dict[str, Any] = {}
-    for kind, degree in HUB.items():
+    for kind, degree in CROWD.items():
         here = mine.kind == kind
-        crowd = ratio(mine.all_life, ibis.literal(degree))
         columns[f"{kind}_count"] = here.cast("int64").sum()
-        columns[f"{kind}_hubs"] = (here & (mine.all_life >= degree)).cast("int64").sum()
-        columns[f"{kind}_weight"] = millionths(mine.others_7d / (1.0 + crowd * crowd)).sum(where=here)
+        columns[f"{kind}_hubs"] = (here & (mine.engaged >= degree)).cast("int64").sum()
+        columns[f"{kind}_weight"] = millionths(mine.others_7d * discount(mine.engaged, ibis.literal(degree))).sum(
+            where=here
+        )
         columns |= {f"{kind}_others_{w}": mine[f"others_{w}"].max(where=here) for w in WINDOWS}
         columns |= {f"{kind}_new_{w}": mine[f"new_{w}"].max(where=here) for w in NEW}
     for kind, windows in FEW.items():
         columns |= {f"{kind}_others_{w}": mine[f"others_{w}"].max(where=mine.kind == kind) for w in windows}
     sums = mine.group_by(["user_id", "as_of"]).aggregate(**columns)
-    weights = {f"{kind}_link_weight": sums[f"{kind}_weight"] / 1e6 for kind in HUB}
-    return sums.mutate(**weights).drop(*(f"{kind}_weight" for kind in HUB))
+    weights = {f"{kind}_link_weight": sums[f"{kind}_weight"] / 1e6 for kind in CROWD}
+    return sums.mutate(**weights).drop(*(f"{kind}_weight" for kind in CROWD))
 
 
 def _others(mine: Any, window: str, hours: int) -> Any:
@@ -156,7 +156,7 @@ def _same_template(tables: Tables, at: Any) -> Any:
     columns: dict[str, Any] = {}
     for w, hours in CLAIM_WINDOWS.items():
         others = mine[f"all_{w}"] - 1 if hours == LIFE else _others(mine, w, hours)
-        columns |= {f"{kind}_same_template_{w}": others.max(where=mine.kind == kind) for kind in HUB}
+        columns |= {f"{kind}_same_template_{w}": others.max(where=mine.kind == kind) for kind in CROWD}
     return mine.group_by(["user_id", "as_of"]).aggregate(**columns)
 
 

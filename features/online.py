@@ -21,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.address import normalise
+from features.devices import device_id
 from features.groups import GROUPS, Group, group_named
+from features.network import network
 from features.repo import VECTOR, FeatureRepo, packed_view, quiet
 from features.snapshots import HEADER, schema_number, token
 
@@ -89,12 +91,21 @@ class OnlineFeatures:
 
 
 def stored_key(group: Group, key: str, identifier_key: str) -> str:
-    """The key under which an entity is stored: addresses normalised, identifiers hashed."""
+    """The key under which an entity is stored: normalised as links are, identifiers hashed.
+
+    A value that may not link is stored nowhere; its hash names no entity.
+    """
     if not group.secret:
         return key
     if group.name == "address":
         address = normalise(key)
         key = address.unit_key if address is not None else ""
+    elif group.name == "device":
+        device = device_id(key)
+        key = device.key if device is not None else key
+    elif group.name == "ip":
+        around = network(key)
+        key = around.network if around is not None else key
     return token(group.name, key.strip(), identifier_key)
 
 

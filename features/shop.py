@@ -5,6 +5,7 @@ rows or codes and never change one:
 
 - ``vocabulary`` (kind, value, code): codes in the order in which values first appeared; new values get new codes.
 - ``address_keys`` (address, address_key, building_key): one row per distinct spelling.
+- ``sightings``: every row of activity with its identifiers as keys (``features.links.sightings``).
 - ``touches`` (kind, key, user_id, seen_at): every sighting of a user on a device, IP, address, phone or identity.
 - ``links`` (kind, key, user_id, first_seen, registered_at): one row per user and thing.
 - ``claims`` (kind, key, template_id, user_id, seen_at): every claim, by each thing it was made with.
@@ -20,7 +21,7 @@ import pandas as pd
 from features.address import address_table
 from features.definition import Tables
 from features.engine import keep
-from features.links import claims, links, touches
+from features.links import claims, links, sightings, touches
 
 VOCABULARIES = ("category", "member_tier", "acquisition_channel")
 VOCABULARY_SCHEMA = ibis.schema({"kind": "string", "value": "string", "code": "int64"})
@@ -41,6 +42,7 @@ def prepare(con: Any, tables: Tables, vocabulary: Vocabulary | None = None) -> T
     addresses = address_table(spellings.filter(lambda t: t.address.notnull()).address.execute())
     schema = ibis.schema({"address": "string", "address_key": "string", "building_key": "string"})
     ready["address_keys"] = keep(con, "derived_address_keys", ibis.memtable(addresses, schema=schema))
+    ready["sightings"] = keep(con, "derived_sightings", sightings(ready))
     ready["touches"] = keep(con, "derived_touches", touches(ready))
     ready["links"] = keep(con, "derived_links", links(ready))
     ready["claims"] = keep(con, "derived_claims", claims(ready))

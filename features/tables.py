@@ -118,6 +118,7 @@ _ORDERS = Table(
         _text("device_id"),
         _text("ip"),
         _text("address"),
+        _text("recipient_token"),
     ),
     key=("order_id",),
     time="placed_at",

@@ -14,8 +14,9 @@ from serving.scoring.risk import calibrated
 def abuse_probability(abuse: Loaded | None, frame: pd.DataFrame) -> NDArray[np.float64] | None:
     """Probability (n,) per row of a frame with features, NaN where no feature is known; None without a model.
 
-    Features that only live traffic has (counts of the last hour) are missing in a frame, and the service answers a
-    question that does not bring them in the same way.
+    Nobody is near in a frame: what live traffic alone knows (who else claims this minute) is missing, and the service
+    answers a question that does not bring it in the same way. The number is not low for that: the model has also learnt
+    from accounts at midnight, by what the full detector had said of them until then (``pipelines.online_asks``).
     """
     if abuse is None:
         return None

@@ -10,7 +10,9 @@ from serving.risk_settings import Risk
 def decider_of(risk: Risk) -> Decider:
     """How probabilities become actions here."""
     remedies = {name: Remedy(**of) for name, of in risk.costs.model_dump().items()}
-    return Decider(Thresholds(risk.review, risk.automatic), {ALLOW: Remedy(1.0, 0.0, 0.0), **remedies})
+    return Decider(
+        Thresholds(risk.review, risk.automatic), {ALLOW: Remedy(1.0, 0.0, 0.0), **remedies}, risk.review_price_cents
+    )
 
 
 def caps_of(risk: Risk) -> Caps:

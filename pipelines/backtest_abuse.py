@@ -7,7 +7,7 @@ Nothing is promoted here: a person compares and decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -87,7 +87,8 @@ def backtest_abuse(
         past = Past(found, said, look_alikes(found, said), start, end)
         caps = caps_of(settings.risk)
         current = backtest(past, decider, capacity)
-        how = solve(decider, found.accounts["score"].to_numpy(np.float64)[past.look_alike], caps,
+        usual = replace(decider, coupon_cents=typical_coupon_cents(spending(found)))
+        how = solve(usual, found.accounts["score"].to_numpy(np.float64)[past.look_alike], caps,
                     _candidates(past), capacity, past.days)  # fmt: skip
         solved = backtest(past, how.decider, capacity)
         step("sweeping thresholds")

@@ -23,18 +23,20 @@ from prefect import flow, get_run_logger, task
 
 from features.engine import connect
 from features.errors import InputError
-from models.abuse.actions import Thresholds
+from models.abuse.actions import Decider
 from models.abuse.detect import detect
 from models.abuse.flags import flags_of
 from models.abuse.folder import open_folder
 from models.abuse.shop import shop_before
 from models.abuse.steps import Progress, steps
+from pipelines.abuse_rule import decider_of
 from serving.app import address, open_store
 from serving.keys import embedded_keys
 from serving.review.case import Flag, Reason
 from serving.review.push import put_flags
 from serving.review.store import Upserted
-from serving.settings import Risk, Settings, load_settings
+from serving.risk_settings import Risk
+from serving.settings import Settings, load_settings
 
 FLAGS_AT_ONCE = 500
 SCHEMA = pa.schema(
@@ -81,7 +83,7 @@ def flag_abuse(
     progress: Progress | None = None,
     *,
     key: str | None = None,
-    thresholds: Thresholds | None = None,
+    decider: Decider | None = None,
     memory: str = "3GB",
 ) -> FlagReport:
     """Score every user of ``tables`` and write the flags to ``out`` (Parquet).
@@ -90,11 +92,12 @@ def flag_abuse(
         progress: told each step and its share done (0 or 1).
         as_of: naive UTC (or with a zone); only rows strictly before it count. None: all rows.
         key: keys the hashes of identifiers in reasons; the setting ``risk.key`` by default.
+        decider: how probabilities become actions; the default of the settings when left out.
 
     Raises InputError when a needed table or column is missing, or a file cannot be read.
     """
     started = time.perf_counter()
-    bounds = thresholds or Thresholds()
+    decider = decider or Decider()
     if out.suffix != ".parquet":
         raise InputError("out", str(out), "a path that ends in .parquet")
     if as_of is not None and as_of.tzinfo is not None:
@@ -104,9 +107,9 @@ def flag_abuse(
         with steps(progress) as step:
             step("reading tables")
             shop = shop_before(con, open_folder(con, Path(tables)), as_of)
-            found = detect(shop, bounds, step=step)
+            found = detect(shop, decider.thresholds, step=step)
             step("writing reasons")
-            flags = flags_of(found, bounds, key or Risk().key)
+            flags = flags_of(found, decider, key or Risk().key)
             out.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(pa.Table.from_pandas(flags, schema=SCHEMA, preserve_index=False), out)
     finally:
@@ -204,7 +207,13 @@ def _total(answers: Sequence[Mapping[str, int]]) -> Upserted:
 def flag_task(settings: Settings, tables: str | None, out: str | None, as_of: datetime | None) -> FlagReport:
     """``flag_abuse`` for an installation, tried again on failure; a second run writes the same file."""
     where = Path(out) if out else settings.home / "flags.parquet"
-    return flag_abuse(Path(tables) if tables else settings.tables, where, as_of, key=settings.risk.key)
+    return flag_abuse(
+        Path(tables) if tables else settings.tables,
+        where,
+        as_of,
+        key=settings.risk.key,
+        decider=decider_of(settings.risk),
+    )
 
 
 @task(retries=2, retry_delay_seconds=10)

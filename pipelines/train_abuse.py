@@ -1,7 +1,8 @@
 """Train the abuse model that answers at a claim, judge it on later claims, and promote it only when it is better.
 
-The teacher is the full detector (``flag_abuse``) on the same claims; verdicts replace its word where people decided.
-The model learns from earlier claims and is judged on later ones, beside the champion.
+The teacher is the full detector (``flag_abuse``) on the same claims, and on the accounts of a few nights; verdicts
+replace its word where people decided. The model learns from earlier claims and is judged on later ones, beside the
+champion. What no trained model may unlearn goes into the artefact as it is: the live scorecard.
 """
 
 from __future__ import annotations
@@ -12,39 +13,33 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
 from prefect import flow, get_run_logger, task
 
-from features.engine import connect, keep, load_tables
+from features.engine import connect
 from features.errors import InputError
-from features.shop import prepare
-from features.training import training_frame
 from models.abuse.actions import Thresholds
 from models.abuse.detect import Detected, detect
 from models.abuse.folder import open_folder
 from models.abuse.metrics import average_precision
 from models.abuse.online import (
     FEATURES,
-    LIVE_KINDS,
-    STORED,
     Claims,
     agreement,
     calibration,
     fit_online,
-    live_counts,
     reason_texts,
     thresholds,
 )
 from models.abuse.shop import shop_before
 from models.abuse.steps import Progress, steps
 from models.registry import Artefact, Loaded, Registry
+from pipelines.online_asks import Asks, claims_of, night_of, read_asks
+from serving.scoring.live import RULES
 from serving.settings import Settings, load_settings
 
 NAME = "abuse"
-_PLAIN = 6000  # claims without any suspicion that are learnt from; each stands for many
-_SUSPICIOUS = 0.05
 _FEWEST = 50
 _ENOUGH = 20  # suspicious claims; with fewer, all claims say where to cut
 
@@ -82,11 +77,16 @@ def learn_abuse(
     folder, bounds = tables or settings.tables, Thresholds()
     with steps(progress) as step:
         found, verdicts = _teach(folder, as_of, bounds, step)
+        judged = verdicts.sort_values("us").drop_duplicates("user_id", keep="last").set_index("user_id")
+        asks = claims_of(found, judged, seed)
+        cutoff = _cutoff(asks, held_out, bounds.review)
+        nights = [night_of(found, judged, int(us), bounds.review, seed) for us in _nights(asks.us, cutoff)]
+        last = night_of(found, judged, int(asks.us.max()), bounds.review, seed)
         step("reading online features")
-        claims = _claims(folder, found, verdicts, settings.shop.timezone, seed)
+        claims, *accounts, end = read_asks(folder, [asks, *nights, last], settings.shop.timezone)
         step("learning")
-        cutoff = _cutoff(claims, held_out, bounds.review)
         train, later = claims.rows(claims.us < cutoff), claims.rows(claims.us >= cutoff)
+        train = Claims.together([train, *accounts])
         for name, part in (("earlier claims", train), ("later claims", later)):
             if len(part.us) < _FEWEST:
                 raise InputError(name, len(part.us), f"at least {_FEWEST} claims to learn and to judge")
@@ -95,6 +95,10 @@ def learn_abuse(
         registry = Registry(settings.mlflow_uri, settings.mlflow_artifacts)
         champion = registry.champion(NAME)
         figures = agreement(online_score(artefact, later.X), later, bounds.review, artefact.spec["thresholds"])
+        figures |= {
+            "night_mean_score": float(np.average(online_score(artefact, end.X), weights=end.weight)),
+            "night_mean_offline": float(np.average(end.offline, weights=end.weight)),
+        }
         better, reason = _better(artefact, champion, later, bounds.review)
         step("logging")
         params = {"trained_until": artefact.spec["trained_until"], "claims": len(claims.us), "seed": seed,
@@ -106,7 +110,12 @@ def learn_abuse(
     return TrainedAbuse(version, better, reason, _moment(cutoff), figures)
 
 
-def _cutoff(claims: Claims, held_out: float, review: float) -> int:
+def _nights(us: Any, cutoff: int) -> Any:
+    """The midnights, as it were, at which accounts are learnt from: three in the time before the cutoff."""
+    return np.quantile(us[us < cutoff], [0.5, 0.75, 1.0]).astype(np.int64) if (us < cutoff).any() else []
+
+
+def _cutoff(claims: Asks, held_out: float, review: float) -> int:
     """The moment before which claims train: abuse comes in waves, so the suspicious claims say where to cut."""
     suspicious = claims.us[claims.offline >= review]
     return int(np.quantile(suspicious if len(suspicious) >= _ENOUGH else claims.us, 1 - held_out))
@@ -127,6 +136,7 @@ def artefact_of(train: Claims, later: Claims, cutoff: int, bounds: Thresholds, v
         "calibration": table,
         "thresholds": thresholds(score, last.offline, last.weight, bounds.review),
         "reasons": reason_texts(),
+        "live": dict(RULES),
         "trained_until": _moment(cutoff).isoformat(),
         "teacher": "verdicts" if verdicts else "label-free",
         "seed": seed,
@@ -155,55 +165,6 @@ def _teach(folder: Path, as_of: datetime | None, bounds: Thresholds, step: Any) 
         return detect(shop, bounds, step=step), verdicts
     finally:
         con.disconnect()
-
-
-def _claims(folder: Path, found: Detected, verdicts: pd.DataFrame, timezone: str, seed: int) -> Claims:
-    """Every suspicious or judged claim and a weighted draw of the others, with the features a claim can read."""
-    rows = found.rows[found.rows["kind"] == "claim"].reset_index(drop=True)
-    live = {f"{kind}_others_{w}": c for kind in LIVE_KINDS for w, c in live_counts(rows, kind).items()}
-    decided = verdicts.sort_values("us").drop_duplicates("user_id", keep="last").set_index("user_id")
-    judged = rows["user_id"].map(decided["abusive"]).astype(float).to_numpy()
-    kept = (rows["score"].to_numpy() >= _SUSPICIOUS) | ~np.isnan(judged)
-    plain = np.flatnonzero(~kept)
-    drawn = np.random.default_rng(seed).choice(plain, min(_PLAIN, len(plain)), replace=False)
-    weight = np.ones(len(rows))
-    weight[drawn] = len(plain) / max(len(drawn), 1)
-    picked = np.sort(np.concatenate([np.flatnonzero(kept), drawn]))
-    chosen = rows.iloc[picked]
-    stored = _stored(folder, chosen, timezone)
-    table = pd.concat([pd.DataFrame({n: c[picked] for n, c in live.items()}), stored], axis=1)
-    for name in live:  # as the service does: the larger of what is on file and what the caller saw
-        table[name] = np.fmax(
-            table[name].to_numpy(np.float64), stored.get(f"stored_{name}", pd.Series(np.nan, table.index))
-        )
-    offline = chosen["score"].to_numpy(np.float64)
-    # A reviewer's word stands for the account; its early claims, before anything could be known, keep the detector's.
-    known = ~np.isnan(judged[picked]) & ((offline >= _SUSPICIOUS) | (judged[picked] == 0))
-    target = np.where(known, judged[picked], offline)
-    return Claims(
-        table[list(FEATURES)].to_numpy(np.float64), offline, target, weight[picked], chosen["us"].to_numpy(np.int64)
-    )
-
-
-def _stored(folder: Path, claims: pd.DataFrame, timezone: str) -> pd.DataFrame:
-    """The nightly user and identity features at the midnight before each claim, in the order of ``claims``."""
-    con = connect()
-    try:
-        spine = pd.DataFrame(
-            {
-                "user_id": claims["user_id"].to_numpy(object),
-                "as_of": pd.to_datetime(claims["us"].to_numpy(), unit="us").astype("datetime64[us]"),
-            }
-        ).drop_duplicates()
-        asked = keep(con, "abuse_claims_spine", ibis.memtable(spine))
-        shop = prepare(con, load_tables(con, Path(folder)))
-        frame = con.to_pandas(training_frame(con, shop, asked, timezone=timezone))
-    finally:
-        con.disconnect()
-    frame["us"] = frame["as_of"].astype("datetime64[us]").astype("int64")
-    order = claims[["user_id", "us"]].merge(frame, on=["user_id", "us"], how="left")
-    live = [f"{kind}_others_{w}" for kind in LIVE_KINDS for w in ("1h", "24h", "7d")]
-    return order[list(STORED)].join(order[live].add_prefix("stored_")).reset_index(drop=True)
 
 
 def _better(artefact: Artefact, champion: Loaded | None, later: Claims, review: float) -> tuple[bool, str]:

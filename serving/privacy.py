@@ -11,12 +11,14 @@ import hashlib
 import hmac
 
 from features.address import normalise
+from features.network import spelling
 
 
 class Hasher:
     """Keyed hashes (128 bits of HMAC-SHA256, hex); the kind is part of the hash, so that a device never equals an IP.
 
-    Two spellings of one address, one phone number or one identity number have one hash.
+    Two spellings of one postal address, one phone number or one identity number have one hash, and so have two
+    spellings of an IP: IPv6 is counted by its /64, what one household holds. A device id is hashed as it comes.
 
     >>> Hasher("0123456789abcdef")("device", "a") == Hasher("0123456789abcdef")("ip", "a")
     False
@@ -31,6 +33,8 @@ class Hasher:
         if kind == "address" and found:
             known = normalise(found)
             found = known.unit_key if known is not None else ""
+        elif kind == "ip" and found:
+            found = spelling(found)
         elif kind == "phone" and found:
             found = _phone(found)
         elif kind == "identity" and found:

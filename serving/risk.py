@@ -1,8 +1,10 @@
 """Asking about risk at a claim or an order, and honouring the answer: one gate for issuer and redeemer.
 
 ``ask`` runs before the transaction (it speaks HTTP), ``honour_claim`` and ``honour_order`` inside it, where what a
-person has decided is read again. A machine's "no" is a reversible one: it opens a case for a person and tells the user
-no reasons. What each action means:
+person has decided is read again, and so is who claimed on the same things since the question: of two puppets who come
+at the same instant the second one sees the first. A machine's "no" is a reversible one: it opens a case for a person
+and tells the user no reasons. Where scoring does not answer, the live scorecard's built-in rules do. What each action
+means:
 
 ========== ===================================== ==============================================================
 action     at a claim                            at an order
@@ -23,36 +25,52 @@ machine says then opens a case.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
+from features.devices import device_id
+from features.network import network
 from serving.client import Fallback, ScoringClient
+from serving.coupons.kinds import prices
 from serving.coupons.refusals import Refuse
 from serving.people.checks import Checks, check_claim, check_order
 from serving.privacy import Hasher
 from serving.review.case import ACTIONS
 from serving.review.flags import standing_of
 from serving.review.live import report_withheld
+from serving.scoring.live import RULES_VERSION, weigh
+from serving.scoring.live_words import live_reasons
 from serving.scoring.messages import Risk, RiskRequest
-from serving.store.links import live_counts
+from serving.scoring.risk import stricter
+from serving.store.company import company
+from serving.store.habits import habits
+from serving.store.links import LONGEST, Seen, counts_of, seen_lately
 from serving.store.schema import coupons
+from serving.store.shelf import find_template
 from serving.store.unit import Answer, Store, Transaction
 from serving.who import Who
 
 _CLOSED = {"freeze": "account_frozen", "block": "account_blocked"}
 DAY = timedelta(days=1)
+# Longer than a question to scoring and its claim may lie apart on the clocks of two processes.
+AGO = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The answer of scoring with the keyed hashes (device, ip, address) of what came with the request."""
+    """The answer of scoring with the keyed hashes (device, ip, address) of what came with the request.
+
+    ``at`` is the moment that was asked about, ``seen`` the claims of others on the same things up to then.
+    """
 
     who: Who
     risk: Risk
     hashed: Mapping[str, str | None]
+    at: datetime
+    seen: Sequence[Seen] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +92,40 @@ class RiskGate:
         links = {"device": who.device_id, "ip": who.ip, "address": who.address}
         return {kind: self.hasher(kind, value) for kind, value in links.items()}
 
-    async def ask(self, who: Who, occasion: str) -> Asked:
-        """``occasion`` is ``claim`` or ``redemption``; late or down, rules answer, marked ``fallback``."""
+    async def ask(self, who: Who, occasion: str, template_id: str | None = None) -> Asked:
+        """``occasion`` is ``claim`` or ``redemption``; late or down, rules answer, marked ``fallback``.
+
+        ``template_id`` is what is claimed, where that is known: company is then that of this very coupon.
+        """
         now = self.store.clock()
         hashed = self.hashed(who)
 
-        def known(connection: Connection) -> tuple[str | None, dict[str, float]]:
-            return standing_of(connection, who.user_id), live_counts(connection, who.user_id, hashed, now)
+        def known(connection: Connection) -> tuple[str | None, Sequence[Seen], dict[str, float]]:
+            seen = seen_lately(connection, who.user_id, hashed, now - LONGEST, now)
+            live = _company(connection, who, seen, now, hashed, template_id)
+            if occasion == "redemption":
+                live |= habits(connection, who.user_id, hashed, now)
+            return standing_of(connection, who.user_id), seen, live
 
-        standing, counts = await self.store.fetch(known)
+        standing, seen, live = await self.store.fetch(known)
         ask = RiskRequest(
             user_id=who.user_id,
             device_id=who.device_id,
             ip=who.ip,
             address=who.address,
-            counts=counts,
+            terminal=who.terminal,
+            counts=counts_of(seen, hashed, now),
+            live=live,
             occasion=occasion,
         )
         risk = await self.scoring.risk(ask, Fallback({}, standing, self.salt, self.holdout))
-        return Asked(who, risk, hashed)
+        if risk.fallback and live:
+            risk = by_rules(risk, live, who.terminal)
+        return Asked(who, risk, hashed, now, seen)
 
-    def honour_claim(self, tx: Transaction, asked: Asked) -> Answer | Refuse | None:
+    def honour_claim(self, tx: Transaction, asked: Asked, template_id: str | None = None) -> Answer | Refuse | None:
         """None when the claim may go on; otherwise what the user is told."""
-        risk = self._now(tx, asked)
+        risk = self._meanwhile(tx, asked, template_id)
         if risk.action in _CLOSED:
             return Refuse(_CLOSED[risk.action])
         if risk.action not in ("allow", "cap") and not (risk.action == "step_up" and asked.who.stepped_up):
@@ -128,6 +157,19 @@ class RiskGate:
             return asked.risk
         return asked.risk.model_copy(update={"action": standing, "flagged": True})
 
+    def _meanwhile(self, tx: Transaction, asked: Asked, template_id: str | None) -> Risk:
+        """``_now``, or what the built-in rules say of claims that were committed since scoring was asked."""
+        risk, user_id = self._now(tx, asked), asked.who.user_id
+        if risk.flagged:
+            return risk
+        since = asked.at - AGO
+        lately = seen_lately(tx.connection, user_id, asked.hashed, since, tx.now)
+        if len(lately) == sum(row.at >= since for row in asked.seen):
+            return risk
+        seen = seen_lately(tx.connection, user_id, asked.hashed, tx.now - LONGEST, tx.now)
+        live = _company(tx.connection, asked.who, seen, tx.now, asked.hashed, template_id)
+        return by_rules(risk, live, asked.who.terminal)
+
     def _capped(self, tx: Transaction, user_id: str) -> Refuse | None:
         lately, first = tx.connection.execute(
             select(func.count(), func.min(coupons.c.claimed_at)).where(
@@ -137,6 +179,42 @@ class RiskGate:
         if lately < self.capped_per_day:
             return None
         return Refuse("capped", max(1, int((first + DAY - tx.now).total_seconds())), "seconds")
+
+
+def by_rules(risk: Risk, live: Mapping[str, float], terminal: str | None) -> Risk:
+    """``risk``, or what the scorecard's built-in rules say of the issuer's figures ``live`` where that is stricter.
+
+    What stored features said of the things, if scoring could tell, still counts. Who was flagged has been looked at.
+    """
+    found = weigh(live, risk.live.known if risk.live is not None else {}, terminal)
+    if risk.flagged or stricter(risk.action, found.action) == risk.action:
+        return risk
+    update = {
+        "action": found.action,
+        "score": max(found.score, risk.score or 0.0),
+        "reasons": [*live_reasons(live, found), *risk.reasons],
+        "versions": {**risk.versions, "risk": RULES_VERSION},
+    }
+    return risk.model_copy(update=update)
+
+
+def _company(
+    connection: Connection,
+    who: Who,
+    seen: Sequence[Seen],
+    now: datetime,
+    hashed: Mapping[str, str | None],
+    template_id: str | None,
+) -> dict[str, float]:
+    """Figures of the others on things that can link: no placeholder of a device, no reserved range of addresses."""
+    links = {"device": device_id(who.device_id), "ip": network(who.ip), "address": who.address}
+    near = [row for row in seen if links[row.kind] is not None]
+    if not near:
+        return {}
+    template = find_template(connection, template_id) if template_id is not None else None
+    if template is not None and not prices(template.kind):
+        template = None  # of a pack or a draw only the parts are claimed
+    return company(connection, who.user_id, near, now, hashed.get("address"), template)
 
 
 def _withheld(tx: Transaction, asked: Asked, risk: Risk, code: str) -> Answer:

@@ -11,19 +11,19 @@ EMBEDDED_KEY = "embedded-default-identifier-key"
 
 
 class Remedy(Section):
-    """An action: the share of the stake that an abuser still takes, cents lost with an honest user, cents of work."""
+    """An action: the share of the stake that an abuser still takes, and what it costs in typical coupons."""
 
     passes: float = Field(ge=0, le=1)
-    friction_cents: float = Field(0, ge=0)
-    effort_cents: float = Field(0, ge=0)
+    friction: float = Field(0, ge=0)
+    effort: float = Field(0, ge=0)
 
 
 class Remedies(Section):
     """What each action of a machine costs; doing nothing costs what an abuser takes."""
 
-    cap: Remedy = Remedy(passes=0.8, friction_cents=50)
-    hold: Remedy = Remedy(passes=0.05, friction_cents=200, effort_cents=270)
-    withhold: Remedy = Remedy(passes=0.0, friction_cents=1500)
+    cap: Remedy = Remedy(passes=0.8, friction=0.025)
+    hold: Remedy = Remedy(passes=0.05, friction=0.1, effort=0.13)
+    withhold: Remedy = Remedy(passes=0.0, friction=0.75)
 
 
 class LookAlikes(Section):
@@ -40,6 +40,7 @@ class Risk(Section):
     review: float = Field(0.25, gt=0, le=1)
     automatic: float = Field(0.7, gt=0, le=1)
     costs: Remedies = Remedies()
+    review_price_cents: float = Field(0, ge=0)
     look_alikes: LookAlikes = LookAlikes()
     key: str = Field(EMBEDDED_KEY, min_length=16)
 

@@ -7,7 +7,8 @@ annoyed and may leave, a review takes a person's time. For a probability p and s
 
 and the cheapest is taken (F187; Elkan, "The foundations of cost-sensitive learning", 2001); m accounts of one ring are
 one case and share its effort. Where reviewers are scarce, a case also costs the *price* of a review: what the one that
-it displaces would have saved (``budgets.py`` solves it).
+it displaces would have saved (``budgets.py`` solves it). Friction and effort are told in typical coupons of the shop:
+what an honest customer is worth grows with what coupons are worth, and the rule is the same in every currency.
 The thresholds are guard rails: below ``review`` nobody is touched and below ``automatic`` nothing acts without a
 person, however much is at stake; they hold the look-alike targets (automatic action on at most 0.5 % of any group of
 innocent look-alikes, review of at most 2 %) on simulated shops with room to spare.
@@ -55,46 +56,52 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Remedy:
-    """What an action does: share of the stake that an abuser still takes, cents lost with an honest user, of work."""
+    """What an action does: the share of the stake that an abuser still takes, and two costs in typical coupons.
+
+    ``friction`` is lost with an honest user who meets the action, ``effort`` is the work of one case.
+    """
 
     passes: float
-    friction_cents: float
-    effort_cents: float
+    friction: float
+    effort: float
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.passes <= 1.0:
             raise InputError("passes", self.passes, "a share in [0, 1]")
-        for name in ("friction_cents", "effort_cents"):
+        for name in ("friction", "effort"):
             if getattr(self, name) < 0:
-                raise InputError(name, getattr(self, name), "cents, at least 0")
+                raise InputError(name, getattr(self, name), "typical coupons, at least 0")
 
 
 REMEDIES: Mapping[str, Remedy] = MappingProxyType(
     {
         ALLOW: Remedy(1.0, 0.0, 0.0),
         # Many accounts with a coupon a day each: a cap hardly slows a ring down.
-        CAP: Remedy(0.8, 50.0, 0.0),
-        # A delayed coupon, four minutes of a reviewer, and the rare wrong release.
-        HOLD: Remedy(0.05, 200.0, 270.0),
+        CAP: Remedy(0.8, 0.025, 0.0),
+        # A coupon that comes late, four minutes of a reviewer, and the rare wrong release.
+        HOLD: Remedy(0.05, 0.1, 0.13),
         # A refused newcomer may not come back.
-        WITHHOLD: Remedy(0.0, 1500.0, 0.0),
+        WITHHOLD: Remedy(0.0, 0.75, 0.0),
     }
 )
 
 
 @dataclass(frozen=True)
 class Decider:
-    """Chooses actions: guard rails, what the actions cost, and the price of a review in cents."""
+    """Chooses actions: guard rails, what the actions cost, the typical coupon and the price of a review in cents."""
 
     thresholds: Thresholds = field(default_factory=Thresholds)
     remedies: Mapping[str, Remedy] = field(default_factory=lambda: REMEDIES)
     review_price_cents: float = 0.0
+    coupon_cents: float = 2000.0
 
     def __post_init__(self) -> None:
         if set(self.remedies) != set(ACTIONS):
             raise InputError("remedies", sorted(self.remedies), "one of each: " + ", ".join(ACTIONS))
         if self.review_price_cents < 0:
             raise InputError("review_price_cents", self.review_price_cents, "at least 0")
+        if not self.coupon_cents > 0:
+            raise InputError("coupon_cents", self.coupon_cents, "more than 0")
 
     def losses(self, p: ArrayLike, stake_cents: ArrayLike, accounts: ArrayLike = 1) -> Floats:
         """Expected cents lost (n, actions) by each of ACTIONS.
@@ -114,10 +121,9 @@ class Decider:
         columns = []
         for action in ACTIONS:
             of = self.remedies[action]
-            effort = of.effort_cents + (self.review_price_cents if action == HOLD else 0.0)
-            columns.append(
-                chance * of.passes * stake + (1 - chance) * of.friction_cents + effort / np.asarray(accounts)
-            )
+            friction, effort = of.friction * self.coupon_cents, of.effort * self.coupon_cents
+            effort += self.review_price_cents if action == HOLD else 0.0
+            columns.append(chance * of.passes * stake + (1 - chance) * friction + effort / np.asarray(accounts))
         return np.stack(columns, axis=-1)
 
     def actions(self, p: ArrayLike, stake_cents: ArrayLike, accounts: ArrayLike = 1) -> NDArray[np.str_]:

@@ -12,7 +12,7 @@ an audited random slice would make it unbiased.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,7 @@ def _acted_on(past: Past, decider: Decider) -> pd.DataFrame:
     spent = spending(found)
     before = spent[spent["us"] < past.start]
     typical = typical_coupon_cents(before if len(before) else spent)
+    decider = replace(decider, coupon_cents=typical)
     case = cases_of(found, decider.thresholds.review)
     first, last = np.full(count, ALLOW, "U8"), np.full(count, ALLOW, "U8")
     at = np.full(count, NEVER)

@@ -63,7 +63,7 @@ def detect(shop: Shop, thresholds: Thresholds, use_verdicts: bool = True, step: 
     terms["ring"] = RING_POINTS * np.log2(np.maximum(size - 1.0, 1.0)) * strongest(len(rows), found)
     terms["ring"] *= 1.0 - family(rows)
     free = score(terms.sum(axis=1).to_numpy())
-    if not shop.behaviour:
+    if "events" not in shop.known:
         free = modest(free, thresholds.automatic)
     final, used = free, 0
     if judged is not None:

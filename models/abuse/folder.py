@@ -61,9 +61,10 @@ def _open(con: Any, name: str, path: Path) -> None:
 
 def _need_times(con: Any, what: str, column: str, sql: str, reader: str) -> None:
     """Raise InputError for a table that has rows, none of which has a time that can be read."""
-    query = f"SELECT count(*), count({sql}), min(CAST({column} AS VARCHAR)) FROM {reader}"
-    rows, readable, example = con.raw_sql(query).fetchall()[0]
-    if rows and not readable:
+    if con.raw_sql(f"SELECT 1 FROM {reader} WHERE {sql} IS NOT NULL LIMIT 1").fetchall():
+        return
+    rows, example = con.raw_sql(f"SELECT count(*), min(CAST({column} AS VARCHAR)) FROM {reader}").fetchall()[0]
+    if rows:
         raise InputError(what, example, "times, as timestamps or ISO 8601")
 
 

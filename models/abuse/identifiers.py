@@ -1,29 +1,17 @@
-"""Which raw identifiers may link two accounts, and under which key.
+"""Keys of raw identifiers for the detector, and short names for them in reasons.
 
-In: raw device ids, IPs and postal addresses as the tables hold them. Out: a key that equal things share, or None where
-the value says nothing (empty, a placeholder, reserved address space). None never links.
+In: raw device ids and IPs as the tables hold them. Out: a key that equal things share, or None where the value says
+nothing (empty, a placeholder, reserved address space). None never links. What may link, and under which key, is said
+by ``features.devices`` and ``features.network``, for the nightly features and the detector alike.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
-import re
 
-_PLACEHOLDERS = frozenset(
-    {
-        *("unknown", "null", "none", "nan", "undefined", "n/a", "na", "nil", "default", "test", "unset", "empty"),
-        *("missing", "anonymous", "generic", "android", "ios", "web", "device", "deviceid", "notavailable", "notset"),
-        # An Android id that millions of phones once shared, and counting.
-        *("9774d56d682e549c", "0123456789abcdef", "123456789012345", "012345678901234"),
-    }
-)
-_NOT_WORD = re.compile(r"[^0-9a-z\u0080-\uffff]")
-_LONGEST = 512
-_IPV4 = re.compile(r"([1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})")
-# First octets in which no range is reserved.
-_PLAIN = frozenset(range(1, 224)) - {10, 100, 127, 169, 172, 192, 198, 203}
+from features.devices import device_id
+from features.network import network
 
 
 def device_key(raw: object) -> str | None:
@@ -34,13 +22,8 @@ def device_key(raw: object) -> str | None:
     >>> [device_key(bad) for bad in ("", "unknown", "00000000-0000-0000-0000-000000000000", "N/A", None)]
     [None, None, None, None, None]
     """
-    if not isinstance(raw, str):
-        return None
-    value = raw.strip().lower()[:_LONGEST]
-    core = _NOT_WORD.sub("", value)
-    if len(core) < 3 or len(set(core)) == 1 or core in _PLACEHOLDERS or value in _PLACEHOLDERS:
-        return None
-    return value
+    known = device_id(raw)
+    return None if known is None else known.key
 
 
 def ip_key(raw: object) -> str | None:
@@ -51,12 +34,7 @@ def ip_key(raw: object) -> str | None:
     >>> ip_key("::ffff:8.8.8.8"), ip_key("2001:4860:4860:1:2:3:4:5"), ip_key("10.1.2.3"), ip_key("100.64.0.1")
     ('8.8.8.8', '2001:4860:4860:1::/64', None, None)
     """
-    parsed = _parsed(raw)
-    if parsed is None:
-        return None
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return both_keys(raw)[0]
 
 
 def ip_block(raw: object) -> str | None:
@@ -65,10 +43,17 @@ def ip_block(raw: object) -> str | None:
     >>> ip_block("8.8.8.8")
     '8.8.8.0/24'
     """
-    parsed = _parsed(raw)
-    if parsed is None:
-        return None
-    return str(ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
+    return both_keys(raw)[1]
+
+
+def both_keys(raw: object) -> tuple[str | None, str | None]:
+    """``ip_key`` and ``ip_block`` at once.
+
+    >>> both_keys("36.1.2.3")
+    ('36.1.2.3', '36.1.2.0/24')
+    """
+    known = network(raw)
+    return (None, None) if known is None else (known.network, known.block)
 
 
 def short_hash(value: str, key: str) -> str:
@@ -78,28 +63,3 @@ def short_hash(value: str, key: str) -> str:
     True
     """
     return hmac.new(key.encode(), value.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:10]
-
-
-def both_keys(raw: object) -> tuple[str | None, str | None]:
-    """``ip_key`` and ``ip_block`` at once: tables hold millions of addresses, and plain public IPv4 needs no parser.
-
-    >>> both_keys("36.1.2.3")
-    ('36.1.2.3', '36.1.2.0/24')
-    """
-    if isinstance(raw, str) and (match := _IPV4.fullmatch(raw)) is not None:
-        first = int(match.group(1))
-        if first in _PLAIN and all(int(part) < 256 for part in match.groups()[1:]):
-            return raw, f"{raw[: raw.rindex('.')]}.0/24"
-    return ip_key(raw), ip_block(raw)
-
-
-def _parsed(raw: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    if not isinstance(raw, str):
-        return None
-    try:
-        parsed = ipaddress.ip_address(raw.strip())
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return parsed if parsed.is_global and not parsed.is_multicast else None

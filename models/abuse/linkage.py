@@ -19,6 +19,7 @@ from models.abuse.marks import DAY, HOUR, WINDOWS, firsts, others_before, sums_b
 from models.abuse.shop import Shop, engaged_since
 
 NEW_ACCOUNT_DAYS = 7
+WOKEN_AS_NEW = 0.5  # how far an old account that was never used before counts as a new one
 KINDS = ("device", "ip", "block", "address")
 
 
@@ -66,13 +67,15 @@ def _of_kind(shop: Shop, spine: Table, kind: str) -> list[Table]:
             us=lambda t: t.us.min(),
             age=lambda t: t.age_days.argmin(t.us),
             bare=lambda t: t.bare.argmin(t.us),
-            fast=lambda t: (1.0 / (1.0 + t.minutes_to_claim / 60.0)).argmin(t.us),
+            idle=lambda t: t.idle.argmin(t.us),
         )
     )
     fresh = (first.age < NEW_ACCOUNT_DAYS).cast("float64")
-    claims = first.mutate(same=ibis.literal(1.0), same_new=fresh, same_bare=first.bare * fresh, same_fast=first.fast)
+    # The root: a few looks around must not hide an account among others who came for the same coupon.
+    there_for_it = first.bare.sqrt() * ibis.greatest(fresh, WOKEN_AS_NEW * first.idle)
+    claims = first.mutate(same=ibis.literal(1.0), same_new=fresh, same_bare=there_for_it)
     asks_same = spine.select("row", "us", "user_id", key=spine[kind] + "|" + spine.template)
-    weights = ["same", "same_new", "same_bare", "same_fast"]
+    weights = ["same", "same_new", "same_bare"]
     parts.append(_named(others_before(asks_same, claims, weights, WINDOWS), kind))
 
     drained = claimed.filter(claimed.drain > 0).select("user_id", "us", key=kind, drained=ibis.literal(1.0))
@@ -194,7 +197,12 @@ def _delivery(shop: Shop, spine: Table) -> Table:
 
 
 def _merchant(spine: Table) -> list[Table]:
-    """How far a merchant lives on coupons, and how far the account lives on that merchant."""
+    """How far a merchant lives on accounts that come back with coupons, and how far the account lives on it.
+
+    ``merchant_returns_*``: other accounts that had come back to the merchant with a coupon within a week, each counted
+    once, by the share of its coupon orders that this merchant had; ``trade_*``: the same and all coupon orders of the
+    whole shop, which say what is usual here.
+    """
     spent = spine.filter(spine.merchant.notnull())
     asks = spent.select("row", "us", "user_id", key="merchant")
     own_key = spent.user_id + "|" + spent.merchant
@@ -204,13 +212,16 @@ def _merchant(spine: Table) -> list[Table]:
     )
     # An account that comes back with a coupon within days: normal once, remarkable when many do it at one merchant.
     back = spent.join(mine, "row").filter(lambda t: t.spends_7d > 0)
-    returns = back.group_by(key="merchant", user_id="user_id").aggregate(us=lambda t: t.us.min())
-    returns = returns.mutate(returns=ibis.literal(1.0))
-    marks = ibis.union(
-        spent.select(
-            "user_id", "us", key="merchant", spends=ibis.literal(1.0), bare=spent.bare, returns=ibis.literal(0.0)
-        ),
-        returns.select("user_id", "us", "key", spends=ibis.literal(0.0), bare=ibis.literal(0.0), returns="returns"),
+    back = back.mutate(share=ibis.least(back.spends_30d / ibis.greatest(back.spends_ever, 1.0), 1.0))
+    returns = back.group_by(key="merchant", user_id="user_id").aggregate(
+        us=lambda t: t.us.min(), returns=lambda t: t.share.argmin(t.us)
     )
-    of_merchant = others_before(asks, marks, ["spends", "bare", "returns"], {"7d": 7 * DAY, "30d": 30 * DAY})
-    return [_named(of_merchant, "merchant"), _named(mine, "own_merchant")]
+    marks = ibis.union(
+        spent.select("user_id", "us", key="merchant", spends=ibis.literal(1.0), returns=ibis.literal(0.0)),
+        returns.select("user_id", "us", "key", spends=ibis.literal(0.0), returns="returns"),
+    )
+    weights = ["spends", "returns"]
+    of_merchant = others_before(asks, marks, weights, {"7d": 7 * DAY, "30d": 30 * DAY})
+    everywhere = marks.mutate(key=ibis.literal("all"))
+    of_trade = sums_before(asks.mutate(key=ibis.literal("all")), everywhere, weights, {"30d": 30 * DAY})
+    return [_named(of_merchant, "merchant"), _named(of_trade, "trade"), _named(mine, "own_merchant")]

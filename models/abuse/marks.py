@@ -26,26 +26,42 @@ WINDOWS: Mapping[str, int | None] = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d
 def sums_before(spine: Table, marks: Table, weights: Sequence[str], windows: Mapping[str, int | None]) -> Table:
     """Spine (row, key, us) and marks (key, us, *weights*) -> one line per spine row with ``weight_window`` columns.
 
-    Spine rows whose key is null are left out (a left join fills them). Cost: one sort of both tables.
+    Spine rows whose key is null are left out (a left join fills them). ``row`` names a spine row: no two have the same.
+    Cost: one sort of the marks and of as many moments per spine row as there are windows, however large a key is.
     """
     return _whole(_millionths_before(spine, marks, weights, windows))
 
 
 def _millionths_before(spine: Table, marks: Table, weights: Sequence[str], windows: Mapping[str, int | None]) -> Table:
-    asks = spine.filter(spine.key.notnull()).select(
-        "row", "key", "us", **{w: ibis.literal(0, type="int64") for w in weights}
+    # What lies in [t - length, t) is what had been told before t, less what had been told before t - length. Running
+    # totals answer that for any key in one pass; frames over ranges of time search each partition again for every row.
+    asked = spine.filter(spine.key.notnull())
+    nothing = {w: ibis.literal(0, type="int64") for w in weights}
+    lengths = sorted({0, *(length for length in windows.values() if length is not None)})
+    moments = [
+        asked.select(
+            "row", "key", us=asked.us - back, back=ibis.literal(back, type="int64"), told=ibis.literal(0), **nothing
+        )
+        for back in lengths
+    ]
+    told = marks.filter(marks.key.notnull())
+    weighed = {w: millionths(told[w].cast("float64")) for w in weights}
+    tells = told.select(
+        row=ibis.null("int64"), key="key", us="us", back=ibis.null("int64"), told=ibis.literal(1), **weighed
     )
-    tells = marks.filter(marks.key.notnull()).select(
-        "key", "us", row=ibis.null("int64"), **{w: millionths(marks[w].cast("float64")) for w in weights}
-    )
-    both = ibis.union(asks, tells.select(*asks.columns))
+    both = ibis.union(*moments, tells.select(*moments[0].columns))
+    # A moment comes before the marks of the same microsecond.
+    so_far = ibis.cumulative_window(group_by="key", order_by=["us", "told"])
+    totals = both.mutate(**{w: both[w].sum().over(so_far).cast("int64") for w in weights})
+    totals = totals.filter(totals.row.notnull())
     sums = {}
     for name, length in windows.items():
-        frame = ibis.range_window(group_by="key", order_by="us", preceding=(length, 1))
         for weight in weights:
-            sums[f"{weight}_{name}"] = both[weight].sum().over(frame).fill_null(0).cast("int64")
-    counted = both.mutate(**sums)
-    return counted.filter(counted.row.notnull()).select("row", *sums)
+            until = totals[weight].max(where=totals.back == 0)
+            sums[f"{weight}_{name}"] = (
+                until if length is None else until - totals[weight].max(where=totals.back == length)
+            )
+    return totals.group_by("row").aggregate(**sums)
 
 
 def _whole(counted: Table) -> Table:
@@ -53,22 +69,43 @@ def _whole(counted: Table) -> Table:
 
 
 def others_before(spine: Table, marks: Table, weights: Sequence[str], windows: Mapping[str, int | None]) -> Table:
-    """As ``sums_before``, for spine and marks with a ``user_id``, leaving out the asking user's own marks."""
-    everyone = _millionths_before(spine, marks, weights, windows)
-    asks = spine.filter(spine.key.notnull()).select("row", "key", "us", "user_id")
-    own = asks.join(
-        marks.select("key", "user_id", mark_us="us", **{f"w_{w}": marks[w] for w in weights}), ["key", "user_id"]
-    ).filter(lambda t: t.mark_us < t.us)
+    """As ``sums_before``, for spine and marks with a ``user_id``, leaving out the asking user's own marks.
+
+    Most keys of a shop (a phone, a front door) belong to one user; only rows on shared keys are sorted and summed.
+    """
+    spine, marks = spine.filter(spine.key.notnull()), marks.filter(marks.key.notnull())
+    shared = _shared(spine, marks)
+    asks, tells = spine.semi_join(shared, "key"), marks.semi_join(shared, "key")
+    everyone = _millionths_before(asks, tells, weights, windows)
+    mine = _own(asks, tells, weights, windows)
+    names = [name for name in everyone.columns if name != "row"]
+    others = everyone.left_join(mine, "row")
+    others = others.select("row", **{n: others[n] - others[f"own_{n}"].fill_null(0) for n in names})
+    every = spine.select("row").left_join(others, "row")
+    return _whole(every.select("row", **{n: every[n].fill_null(0) for n in names}))
+
+
+def _shared(spine: Table, marks: Table) -> Table:
+    """(key): keys on which a row may see a mark of somebody else."""
+    people = ibis.union(spine.select("key", "user_id"), marks.select("key", "user_id"))
+    of_key = people.group_by("key").aggregate(
+        first=people.user_id.min(), last=people.user_id.max(), nameless=people.user_id.isnull().any()
+    )
+    return of_key.filter((of_key.first != of_key.last) | of_key.nameless).select("key")
+
+
+def _own(asks: Table, tells: Table, weights: Sequence[str], windows: Mapping[str, int | None]) -> Table:
+    """The sums of the asking users' own marks, in millionths: (row, ``own_weight_window``) where there are any."""
+    told = tells.select(
+        "key", "user_id", mark_us="us", **{f"w_{w}": millionths(tells[w].cast("float64")) for w in weights}
+    )
+    own = asks.select("row", "key", "us", "user_id").join(told, ["key", "user_id"]).filter(lambda t: t.mark_us < t.us)
     sums = {}
     for name, length in windows.items():
-        inside = True if length is None else own.mark_us >= own.us - length
+        inside = None if length is None else own.mark_us >= own.us - length
         for weight in weights:
-            value = millionths(own[f"w_{weight}"].cast("float64"))
-            sums[f"own_{weight}_{name}"] = value.sum() if inside is True else value.sum(where=inside)
-    mine = own.group_by("row").aggregate(**sums)
-    joined = everyone.left_join(mine, "row")
-    names = [f"{weight}_{name}" for name in windows for weight in weights]
-    return _whole(joined.select("row", **{n: joined[n] - joined[f"own_{n}"].fill_null(0) for n in names}))
+            sums[f"own_{weight}_{name}"] = own[f"w_{weight}"].sum(where=inside)
+    return own.group_by("row").aggregate(**sums)
 
 
 def firsts(touches: Table, key: str, by: Sequence[str] = ("user_id",)) -> Table:

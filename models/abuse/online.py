@@ -78,6 +78,14 @@ class Claims:
     def rows(self, keep: NDArray[np.bool_]) -> Claims:
         return Claims(self.X[keep], self.offline[keep], self.target[keep], self.weight[keep], self.us[keep])
 
+    @classmethod
+    def together(cls, parts: Sequence[Claims]) -> Claims:
+        """All parts as one, by time."""
+        columns = ("X", "offline", "target", "weight", "us")
+        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+        order = np.argsort(joined["us"], kind="stable")
+        return cls(**{name: values[order] for name, values in joined.items()})
+
 
 def live_counts(claims: pd.DataFrame, kind: str) -> dict[str, Floats]:
     """Distinct other users that claimed on the row's value in the last hour, day and week, strictly before it.

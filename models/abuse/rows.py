@@ -2,7 +2,8 @@
 
 A row needs a user and a time that can be read, no negative amount and a key that was not seen before (the first row of
 a key counts). Rows of users whom the table ``users`` does not have are never scored, but they are company: they stay
-among those who share a device or an address.
+among those who share a device or an address. Rows that lie ahead of their time are rows like any other: no earlier
+score can see them, and ``as_of`` shuts them out.
 """
 
 from __future__ import annotations
@@ -52,33 +53,47 @@ def key_of(table: Table, name: str) -> Value:
 def usable(con: Any, name: str, rows: Table, limit: int | None, left_out: Counter[str]) -> Table:
     """Rows with ``user_id``, ``us``, ``key`` and ``negative`` before ``limit`` that can be used, without the last two.
 
-    What is left out is added to ``left_out``; rows at or after ``limit`` are not known yet and not counted.
+    What is left out is added to ``left_out``; rows at or after ``limit`` are not known yet and not counted. The answer
+    is an expression over ``rows``, which are read and not held.
     """
-    timed = rows.filter(rows.us.notnull() if limit is None else rows.us < limit)
+    timed = rows.us.notnull() if limit is None else (rows.us < limit).fill_null(False)
+    fit = timed & rows.user_id.notnull() & ~rows.negative
     counts = con.to_pandas(
-        timed.aggregate(user=timed.user_id.isnull().sum(), negative=(timed.user_id.notnull() & timed.negative).sum())
+        rows.aggregate(
+            untimed=rows.us.isnull().sum(),
+            nameless=(timed & rows.user_id.isnull()).sum(),
+            negative=(timed & rows.user_id.notnull() & rows.negative).sum(),
+            keyed=(fit & rows.key.notnull()).sum(),
+        )
     ).iloc[0]
-    left_out[NO_TIME] += int(con.to_pandas(rows.us.isnull().sum()) or 0)
-    left_out[NO_USER] += int(counts["user"] or 0)
-    left_out[NEGATIVE] += int(counts["negative"] or 0)
-    kept = keep(con, f"usable_{name}", timed.filter(timed.user_id.notnull(), ~timed.negative).drop("negative"))
-    return _first_of_key(con, name, kept, left_out).drop("key")
+    for reason, column in ((NO_TIME, "untimed"), (NO_USER, "nameless"), (NEGATIVE, "negative")):
+        left_out[reason] += _whole(counts[column])
+    kept = rows.filter(fit).drop("negative")
+    return _first_of_key(con, name, kept, _whole(counts["keyed"]), left_out).drop("key")
 
 
-def _first_of_key(con: Any, name: str, rows: Table, left_out: Counter[str]) -> Table:
-    keyed = rows.filter(rows.key.notnull())
-    # Ordering whole tables is dear, so it is done only where a key does come twice (hashes are enough to know).
-    distinct = keyed.group_by(mark=keyed.key.hash()).aggregate(n=lambda t: t.count())
-    if int(con.to_pandas(keyed.count())) == int(con.to_pandas(distinct.count())):
+def _first_of_key(con: Any, name: str, rows: Table, keyed: int, left_out: Counter[str]) -> Table:
+    # Whole keys are compared only where a hash does come twice: hashes are enough to know that none does.
+    marks = rows.filter(rows.key.notnull()).select(mark=lambda t: t.key.hash())
+    if keyed == int(con.to_pandas(marks.distinct().count())):
         return rows
-    order = [rows.us, *(rows[c] for c in rows.columns if c not in ("us", "key"))]
-    place = rows.mutate(place=ibis.row_number().over(group_by="key", order_by=order))
-    kept = place.filter((place.place == 0) | place.key.isnull()).drop("place")
-    kept = keep(con, f"usable_{name}_once", kept)
-    left_out[DUPLICATE] += int(con.to_pandas(rows.count())) - int(con.to_pandas(kept.count()))
-    return kept
+    twice = marks.group_by("mark").aggregate(n=lambda t: t.count()).filter(lambda t: t.n > 1).select("mark")
+    twice = keep(con, f"usable_{name}_marks", twice)
+    hashed = rows.mutate(mark=rows.key.hash())
+    again = keep(con, f"usable_{name}_again", hashed.semi_join(twice, "mark").drop("mark"))
+    order = [again.us, *(again[c] for c in again.columns if c not in ("us", "key"))]
+    place = again.mutate(place=ibis.row_number().over(group_by="key", order_by=order))
+    first = place.filter(place.place == 0).drop("place")
+    left_out[DUPLICATE] += int(con.to_pandas(place.filter(place.place > 0).count()))
+    return ibis.union(hashed.anti_join(twice, "mark").drop("mark"), first)
 
 
-def strangers(con: Any, rows: Table, users: Table) -> int:
-    """How many rows belong to users whom ``users`` does not have."""
-    return int(con.to_pandas(rows.anti_join(users, "user_id").count()))
+def strangers(con: Any, rows: Table, users: Table, lines: str | None = None) -> int:
+    """How many rows belong to users whom ``users`` does not have; a row stands for ``lines`` of them where given."""
+    theirs = rows.anti_join(users, "user_id")
+    return _whole(con.to_pandas(theirs.count() if lines is None else theirs[lines].sum()))
+
+
+def _whole(count: Any) -> int:
+    """A count as the engine gives it; the sum of no rows at all is null."""
+    return 0 if count is None or count != count else int(count)

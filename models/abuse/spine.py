@@ -8,10 +8,10 @@ past. An identifier that the row itself lacks is the last one that the account s
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import Table
+from ibis.expr.types import Table, Value
 
 from features.engine import keep
-from models.abuse.evidence import UNKNOWN_BARE
+from models.abuse.evidence import ORDERS_BARE, UNKNOWN_BARE
 from models.abuse.marks import DAY, HOUR, WINDOWS, firsts, sums_before
 from models.abuse.shop import KEYS, Shop
 
@@ -19,7 +19,10 @@ OWN = (
     "age_days", "minutes_to_claim", "claims_24h", "claims_ever", "spends_24h", "spends_ever", "orders_ever",
     "full_orders_ever", "views_7d", "views_ever", "cancels_30d", "devices_ever", "ips_ever", "addresses_ever",
     "ips_24h", "hours_on_device", "new_device", "new_ip", "new_address", "bare", "drain", "discount_share", "strange",
+    "idle",
 )  # fmt: skip
+FIRST_PARCEL = 0.5  # how strange the first door of a new account is: everybody has one
+WOKEN = 0.7  # how strange the first door of an account that had long been there is
 
 
 def spine_of(shop: Shop) -> Table:
@@ -34,15 +37,24 @@ def spine_of(shop: Shop) -> Table:
     spine = spine.mutate(**{n: spine[n].fill_null(0.0) for n in names})
     # An account that acts before it is known to exist is as new as can be.
     age = ibis.greatest((spine.us - ibis.coalesce(spine.registered, spine.us)) / DAY, 0.0)
-    used = spine.views_ever / 4.0 + 2.0 * spine.full_orders_ever
     spine = spine.mutate(
         age_days=age,
         minutes_to_claim=ibis.least(age * 24 * 60, 30.0 * 24 * 60),
-        blind=ibis.literal(0.0 if shop.behaviour else 1.0),
-        # Where only claims are known, that an account did nothing else is not known either.
-        bare=1.0 / (1.0 + used) if shop.behaviour else ibis.literal(UNKNOWN_BARE),
+        # Without events nobody knows what accounts look at: claims and orders come out of the dark.
+        blind=ibis.literal(0.0 if "events" in shop.known else 1.0),
+        bare=_bare(spine, shop.known),
+    )
+    spine = spine.mutate(
         # A parcel of an account in use to a door it never had: a gift, a move, or somebody else's business.
-        strange=spine.new_address + ibis.ifelse((spine.addresses_ever == 0) & (age > 14), 0.4, 0.0),
+        strange=spine.new_address
+        + ibis.ifelse(spine.first_address > 0, ibis.ifelse(age > 14, WOKEN, FIRST_PARCEL * spine.bare), 0.0),
+        # An account that woke up today for a coupon is as good as new, however long ago it was registered.
+        idle=(
+            (age > 7)
+            & (spine.bare > 0.45)
+            & (spine.claims_ever == spine.claims_24h)
+            & (spine.orders_ever == spine.spends_24h)
+        ).cast("float64"),
         discount_share=spine.spends_ever / ibis.greatest(spine.orders_ever, 1.0),
     )
     return keep(
@@ -57,6 +69,15 @@ def spine_of(shop: Shop) -> Table:
             )
         ),
     )
+
+
+def _bare(spine: Table, known: frozenset[str]) -> Value:
+    """From 0 to 1: how far nothing but coupons is known of the account; what nobody recorded says nothing."""
+    if "events" in known:
+        return 1.0 / (1.0 + spine.views_ever / 4.0 + 2.0 * spine.full_orders_ever)
+    if "orders" in known:
+        return ORDERS_BARE / (1.0 + 2.0 * spine.full_orders_ever)
+    return ibis.literal(UNKNOWN_BARE)
 
 
 def _moments(shop: Shop) -> Table:
@@ -170,4 +191,7 @@ def _novelty(shop: Shop, rows: Table) -> Table:
         ).cast("float64")
         for kind, plural in seen.items()
     }
-    return parts.mutate(**news).drop("hours_on_ip", "hours_on_address")
+    # A claim of the same hour may have told the address already: what counts is that none was known the day before.
+    before = parts.addresses_ever.fill_null(0.0) - parts.addresses_24h.fill_null(0.0)
+    first = ((before <= 0) & (parts.hours_on_address.fill_null(0.0) < 24)).cast("float64")
+    return parts.mutate(**news, first_address=first).drop("hours_on_ip", "hours_on_address")

@@ -146,11 +146,13 @@ def flag_abuse(
     as_of: Annotated[str | None, typer.Option(help="Use only what was known before this time (ISO 8601).")] = None,
 ) -> None:
     """Score every user of a folder of tables for coupon abuse, with reasons."""
+    risk = load_settings().risk
     prepare(load_settings())
+    from pipelines.abuse_rule import decider_of
     from pipelines.flag_abuse import flag_abuse as flag
 
     with progress() as step:
-        report = flag(tables, out, _moment("as-of", as_of), step, key=load_settings().risk.key)
+        report = flag(tables, out, _moment("as-of", as_of), step, key=risk.key, decider=decider_of(risk))
     say(report.summary())
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from features.errors import InputError
 from features.ingest import IngestReport
+from pipelines.abuse_rule import decider_of
 from pipelines.build_features import BuildReport, build_features
 from pipelines.choose_coupons import Round, choose_coupons
 from pipelines.evaluate_policy import Evaluation, evaluate_policy
@@ -50,7 +51,7 @@ def learn(settings: Settings, users: int, days: int, seed: int, progress: Progre
     with _step(progress, "train the abuse model"):
         abuse = train_abuse()
     with _step(progress, "flag abuse so far"):
-        flagged = flag_abuse(settings.tables, flags, key=settings.risk.key)
+        flagged = flag_abuse(settings.tables, flags, key=settings.risk.key, decider=decider_of(settings.risk))
     with _step(progress, "train the uplift model"):
         uplift = train_uplift()
         if not uplift.champion:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from pipelines.abuse_rule import decider_of
 from pipelines.demo import agreement, truth
 from pipelines.demo.apps import Apps
 from pipelines.demo.campaign import CAMPAIGN, open_campaign, push_flags
@@ -60,7 +61,7 @@ async def play(
         progress("take in the day and flag abuse", 0.0)
         folder = add_day(history.shop, settings.ledger_url, outcomes, settings.home / "day")
         ingest_tables(str(folder))
-        flag_abuse(settings.tables, flags, key=settings.risk.key)
+        flag_abuse(settings.tables, flags, key=settings.risk.key, decider=decider_of(settings.risk))
         cases = await push_flags(client, flags, "after-the-day")
         progress("take in the day and flag abuse", 1.0)
     progress("compare features, ledger and audit chain", 0.0)

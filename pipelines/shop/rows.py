@@ -126,6 +126,7 @@ def order_rows(orders: Purchases, names: Names, calendar: Calendar, block: int) 
         device_id=_named(names.devices, orders.device),
         ip=_named(names.ips, orders.ip),
         address=_named(names.addresses, orders.address),
+        recipient_token=pa.nulls(n, pa.string()),
     )
     share = apportion(orders.off, line_goods)
     order, line = np.nonzero(orders.quantity)

@@ -23,13 +23,19 @@ class Message(BaseModel):
 
 
 class Subject(Message):
-    """Whom it is about, with what the caller saw a moment ago (`counts`, named like the model's features)."""
+    """Whom it is about, with what the caller saw a moment ago.
+
+    ``counts`` are named like the model's features; ``live``, who else claimed on the same things just now, as
+    ``serving.store.company`` says.
+    """
 
     user_id: Name
     device_id: Identifier | None = None
     ip: Identifier | None = None
     address: Identifier | None = None
+    terminal: Identifier | None = Field(None, description="where it happens; the shop's own kiosk is no household")
     counts: dict[Name, Number] = Field(default_factory=dict, max_length=50)
+    live: dict[Name, Number] = Field(default_factory=dict, max_length=50)
 
 
 class DecisionRequest(Subject):
@@ -52,8 +58,24 @@ class Reason(Message):
     zh: str
 
 
+class LiveRisk(Message):
+    """What the company of this hour says: log odds of abuse are ``base`` plus all ``points``.
+
+    ``known`` is what stored features said of the account and its things, so that the caller can weigh again with what
+    it learns a moment later.
+    """
+
+    score: float
+    base: float
+    points: dict[str, float]
+    known: dict[str, float] = Field(default_factory=dict)
+
+
 class Risk(Message):
-    """How risky this user is now: ``score`` in [0, 1], None when nothing could be said."""
+    """How risky this user is now: ``score`` in [0, 1], None when nothing could be said.
+
+    It is the larger of what the model says of the account and what its company of this hour says (``live``).
+    """
 
     user_id: str
     score: float | None
@@ -63,6 +85,7 @@ class Risk(Message):
     cold_start: bool
     versions: dict[str, str]
     fallback: bool = False
+    live: LiveRisk | None = None
 
 
 class RiskRequest(Subject):

@@ -1,19 +1,24 @@
-"""How risky is this, now: what stands on file, and the abuse model on the user's links; the stricter one counts.
+"""How risky is this, now: what stands on file, the abuse model on the user's links, and the live scorecard.
 
-The model alone never revokes, freezes or blocks: that waits for a person's verdict.
+The model knows the account as of last night, the scorecard its company of this hour: the larger score and the stricter
+action count. Without a model the scorecard's built-in rules answer alone, marked by their version. Neither ever
+revokes, freezes or blocks: that waits for a person's verdict.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from serving.review.case import ACTIONS
 from serving.scoring.champions import ABUSE, Champions
-from serving.scoring.messages import Reason, Risk, Subject
+from serving.scoring.live import RULES_VERSION, Live, Weights, known_places, weigh
+from serving.scoring.live_words import live_reasons
+from serving.scoring.messages import LiveRisk, Reason, Risk, Subject
 from serving.scoring.vectors import Facts
 
 REASONS_GIVEN = 3
@@ -24,11 +29,31 @@ def assess(
     champions: Champions, asks: Sequence[Subject], facts: Sequence[Facts], standings: Mapping[str, str]
 ) -> list[Risk]:
     """One risk per subject, in order."""
-    scores, reasons = _model(champions, facts)
-    return [
-        _risk(champions, ask, fact, standings.get(ask.user_id), score, why)
-        for ask, fact, score, why in zip(asks, facts, scores, reasons, strict=True)
+    weights = _weights(champions)
+    lives = [
+        weigh(ask.live, fact.values, ask.terminal, weights) if ask.live else None
+        for ask, fact in zip(asks, facts, strict=True)
     ]
+    placed = [fact if live is None else _at_places(fact, live) for fact, live in zip(facts, lives, strict=True)]
+    scores, reasons = _model(champions, placed)
+    return [
+        _risk(champions, ask, fact, standings.get(ask.user_id), score, why, live)
+        for ask, fact, score, why, live in zip(asks, facts, scores, reasons, lives, strict=True)
+    ]
+
+
+def _at_places(fact: Facts, live: Live) -> Facts:
+    """The facts with the accounts of a place that people share counted as far as the scorecard counts them.
+
+    The model knows how many accounts are on a thing, not that it is a kiosk.
+    """
+    shares = {name.partition("_")[0]: share for name, share in live.lowered.items()}
+    crowd = {
+        name: value * shares[kind]
+        for name, value in fact.values.items()
+        if (kind := name.partition("_")[0]) in shares and name.startswith(f"{kind}_others_")
+    }
+    return replace(fact, values={**fact.values, **crowd}) if crowd else fact
 
 
 def _model(champions: Champions, facts: Sequence[Facts]) -> tuple[list[float | None], list[list[Reason]]]:
@@ -86,16 +111,28 @@ def _reasons(artefact: Any, x: Any, parts: Any) -> list[Reason]:
 
 
 def _risk(
-    champions: Champions, ask: Subject, fact: Facts, standing: str | None, score: float | None, why: list[Reason]
+    champions: Champions,
+    ask: Subject,
+    fact: Facts,
+    standing: str | None,
+    score: float | None,
+    why: list[Reason],
+    live: Live | None,
 ) -> Risk:
     modelled = action_for(champions.abuse.spec, score) if champions.abuse is not None and score is not None else "allow"
     reasons = list(why)
+    versions = {ABUSE: champions.version_of[ABUSE]} if ABUSE in champions.version_of else {}
+    if live is not None and live.points:
+        score = max(live.score, score if score is not None else 0.0)
+        if live.action != "allow":
+            modelled = stricter(modelled, live.action)
+            reasons = [*live_reasons(ask.live, live), *reasons]
+            versions.setdefault("risk", RULES_VERSION)
     if standing is not None:
-        # A person has looked, or a case is open: what stands replaces the model's own suggestion.
+        # A person has looked, or a case is open: what stands replaces the machine's own suggestion.
         modelled = standing
         if standing != "allow":
             reasons.insert(0, Reason(code="flagged", en="flagged before", zh="此前已被标记"))
-    versions = {ABUSE: champions.version_of[ABUSE]} if ABUSE in champions.version_of else {}
     return Risk(
         user_id=ask.user_id,
         score=score,
@@ -104,4 +141,24 @@ def _risk(
         flagged=standing is not None,
         cold_start=not fact.known,
         versions=versions,
+        live=None if live is None else _told(live, fact),
     )
+
+
+def stricter(one: str, other: str) -> str:
+    """The stricter of two actions.
+
+    >>> stricter("hold", "allow")
+    'hold'
+    """
+    return max(one, other, key=ACTIONS.index)
+
+
+def _weights(champions: Champions) -> Weights | None:
+    """The scorecard of the abuse model; None (the built-in rules) where there is none."""
+    spec = champions.abuse.spec.get("live") if champions.abuse is not None else None
+    return None if spec is None else Weights.of(spec)
+
+
+def _told(live: Live, fact: Facts) -> LiveRisk:
+    return LiveRisk(score=live.score, base=live.base, points=dict(live.points), known=known_places(fact.values))

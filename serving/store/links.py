@@ -1,38 +1,80 @@
-"""How many accounts claimed coupons on one device, IP or address lately, and how many one user did: counts that no
-nightly feature can know yet."""
+"""Who claimed coupons on one device, IP or address lately, and how many one user did: what the night does not know.
+
+Only claims up to the asking moment count, so the same question about the same moment has the same answer later. On
+each thing the newest ``MOST`` claims of others are read and no more: a claim costs the same behind a gateway that
+carries a city as at home, and counts there mean "at least".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, case, distinct, func, literal, select, union_all
+from sqlalchemy import Connection, bindparam, case, func, literal, select, union_all
 
 from serving.store.rows import Prepared
 from serving.store.schema import coupons
 
 WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 CLAIM_WINDOWS = {"7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
+LONGEST = max(WINDOWS.values())
+KINDS = ("device", "address", "ip")
+"""Things that accounts share, those that say most first."""
+MOST = 64
+
+
+class Seen(Protocol):
+    """A claim of another account on a thing of the asking one (``kind``), with the hashes of where it came from."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def template_id(self) -> str: ...
+    @property
+    def template_version(self) -> int: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def address(self) -> str | None: ...
+
+
+def seen_lately(
+    connection: Connection,
+    user_id: str,
+    hashed: Mapping[str, str | None],
+    since: datetime,
+    now: datetime,
+) -> Sequence[Seen]:
+    """Claims of others on each given thing from ``since`` to ``now``, newest first, at most ``MOST`` for each kind.
+
+    ``hashed`` maps device, ip and address to keyed hashes; a missing thing has no claims. One query for all.
+    """
+    asked = tuple(kind for kind in KINDS if hashed.get(kind) is not None)
+    if not asked:
+        return ()
+    given = {kind: hashed[kind] for kind in asked}
+    return _statement(asked).all(connection, {**given, "of_user": user_id, "since": since, "until": now})
 
 
 def live_counts(
     connection: Connection, user_id: str, hashed: Mapping[str, str | None], now: datetime
 ) -> dict[str, float]:
-    """Accounts on each given thing per window, named like the identity features (this user counts as one).
+    """Accounts on each given thing per window, named like the identity features (this user counts as one)."""
+    return counts_of(seen_lately(connection, user_id, hashed, now - LONGEST, now), hashed, now)
 
-    ``hashed`` maps device, ip and address to keyed hashes; a missing thing gives no count. One query for all.
-    """
-    asked = tuple(kind for kind, value in hashed.items() if value is not None)
-    if not asked:
-        return {}
-    given = {kind: hashed[kind] for kind in asked}
-    times = {f"since_{window}": now - length for window, length in WINDOWS.items()}
+
+def counts_of(seen: Sequence[Seen], hashed: Mapping[str, str | None], now: datetime) -> dict[str, float]:
+    """``live_counts`` from claims that were read before; a missing thing gives no count."""
     counts: dict[str, float] = {}
-    for kind, *others in _statement(asked).all(connection, {**given, **times, "user_id": user_id}):
-        for window, count in zip(WINDOWS, others, strict=True):
-            counts[f"{kind}_others_{window}"] = float(count)
-            counts[f"{kind}_accounts_{window}"] = float(count + 1)
+    for kind in (kind for kind in KINDS if hashed.get(kind) is not None):
+        for window, length in WINDOWS.items():
+            others = len({row.user_id for row in seen if row.kind == kind and row.at >= now - length}) if seen else 0
+            counts[f"{kind}_others_{window}"] = float(others)
+            counts[f"{kind}_accounts_{window}"] = float(others + 1)
     return counts
 
 
@@ -57,17 +99,18 @@ def _claims() -> Prepared:
 
 @cache
 def _statement(kinds: tuple[str, ...]) -> Prepared:
-    """One row per kind with a column per window; built once, because building it takes longer than running it."""
+    """One row per claim; built once, because building it takes longer than running it."""
     user, at = coupons.c.user_id, coupons.c.claimed_at
-    since = {window: bindparam(f"since_{window}", type_=at.type) for window in WINDOWS}
-    others = [
-        func.count(distinct(case((at >= start, user)))).label(f"within_{window}") for window, start in since.items()
-    ]
-    longest = since[max(WINDOWS, key=lambda window: WINDOWS[window])]
-    counted = (
-        select(literal(kind).label("kind"), *others).where(
-            coupons.c[kind] == bindparam(kind), at >= longest, user != bindparam("user_id")
+    since, until = bindparam("since", type_=at.type), bindparam("until", type_=at.type)
+    of_template = (coupons.c.template_id, coupons.c.template_version)
+    parts: list[Any] = []
+    for kind in kinds:
+        newest = (
+            select(literal(kind).label("kind"), user, *of_template, at.label("at"), coupons.c.address)
+            .where(coupons.c[kind] == bindparam(kind), at >= since, at <= until, user != bindparam("of_user"))
+            .order_by(at.desc(), coupons.c.coupon_id.desc())
+            .limit(literal(MOST))
+            .subquery()
         )
-        for kind in kinds
-    )
-    return Prepared(union_all(*counted))
+        parts.append(select(newest))
+    return Prepared(union_all(*parts))

@@ -14,9 +14,12 @@ import pandas as pd
 import pytest
 
 from features.asof import asof_join
+from features.company import accounts_at
 from features.engine import connect, keep, load_tables
 from features.groups import GROUPS, compute
+from features.hub_facts import hub_facts
 from features.labels import decision_outcomes
+from features.links import edges, sightings
 from features.shop import prepare
 from oracles.small_shop import small_shop
 
@@ -45,7 +48,9 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tupl
     """Both engines with the same shop read from the same files; a Spark session starts in about ten seconds."""
     pytest.importorskip("pyspark")
     folder: Path = tmp_path_factory.mktemp("tables")
-    for name, frame in small_shop(41).items():
+    shop = small_shop(41)
+    shop["events"]["ip"] = shop["events"].ip.replace("9.1.2.3", "2400:3200:1:2::A")
+    for name, frame in shop.items():
         frame.astype({c: "datetime64[us]" for c in frame if frame[c].dtype.kind == "M"}).to_parquet(
             folder / f"{name}.parquet"
         )
@@ -55,7 +60,8 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tupl
         if backend == "pyspark":  # on a handful of rows compiling code takes far longer than running it
             for name, value in SMALL.items():
                 con.raw_sql(f"SET {name} = {value}")
-        opened[backend] = (con, prepare(con, load_tables(con, folder)))
+        tables = prepare(con, load_tables(con, folder))
+        opened[backend] = (con, {**tables, "sightings": keep(con, "kept_sightings", sightings(tables))})
     yield opened
     opened["duckdb"][0].disconnect()
     opened["pyspark"][0].disconnect()
@@ -92,6 +98,29 @@ def test_spark_labels_what_duckdb_labels(engines: dict[str, tuple[Any, Any]]) ->
     duck, spark = on_both(engines, ask, ["decision_id"])
     assert duck.value_cents.any()
     pd.testing.assert_frame_equal(duck, spark, check_dtype=False)
+
+
+def test_spark_links_what_duckdb_links(engines: dict[str, tuple[Any, Any]]) -> None:
+    def ask(con: Any, tables: Any) -> Any:
+        return edges(tables, MOMENTS[1])
+
+    duck, spark = on_both(engines, ask, ["kind", "level", "key", "user_id"])
+    assert len(duck) > 30
+    pd.testing.assert_frame_equal(duck, spark, check_dtype=False)
+
+
+def test_spark_counts_what_duckdb_counts(engines: dict[str, tuple[Any, Any]]) -> None:
+    def ask(con: Any, tables: Any) -> Any:
+        seen = tables["touches"].filter(ibis._.kind == "ip")
+        return accounts_at(seen, seen.select("key", at="seen_at"))
+
+    def share(con: Any, tables: Any) -> Any:
+        return hub_facts(tables, "ip", MOMENTS[1], "Asia/Shanghai")
+
+    for question, by in ((ask, ["key", "at"]), (share, ["key"])):
+        duck, spark = on_both(engines, question, by)
+        assert len(duck) > 2
+        pd.testing.assert_frame_equal(duck, spark, check_dtype=False)
 
 
 def test_spark_joins_as_of_what_duckdb_joins(engines: dict[str, tuple[Any, Any]]) -> None:

@@ -243,3 +243,113 @@ def _flash(s: Scene, start: float, days: float) -> None:
         device, ip = s.device(), s.ip()
         user = _shopper(s, joined, "flash", device, ip, s.address(), days)
         s.claim(user, start + float(s.rng.uniform(0, 0.003)), "flash", device, ip)
+
+
+def wide_scene(
+    seed: int, honest: int = 400, copies: int = 1, days: float = 60.0
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """``scene`` with the families and look-alikes that need merchants, recipients or a past, and ``order_lines``."""
+    s = Scene(np.random.default_rng(seed))
+    for _ in range(honest):
+        _shopper(s, float(s.rng.uniform(-200, days - 2)), "honest", s.device(), s.ip(), s.address(), days)
+    bought: dict[int, str] = {}  # orders whose merchant a group chose; the others fall where they fall
+    for copy in range(copies):
+        start = float(s.rng.uniform(8, days - 32))
+        _puppets(s, start, f"puppets-{copy}")
+        _second_accounts(s, start, f"again-{copy}")
+        _recipient(s, start + 1, f"resale-{copy}")
+        _merchant(s, start + 2, f"merchant-{copy}", bought)
+        _takeover(s, start + 3, f"takeover-{copy}", days)
+        _adaptive(s, start, f"adaptive-{copy}")
+        _family(s, start, days)
+        _kiosk(s, start, days)
+        _locker(s, start, days)
+        for group, size in (("office", 25), ("carrier", 40), ("traveller", 12)):
+            _behind(s, group, size, days)
+        _collision(s, days)
+    tables = s.tables()
+    orders = tables["orders"]
+    shops = [f"m{s.rng.integers(12):02d}" if i not in bought else bought[i] for i in range(len(orders))]
+    tables["order_lines"] = pd.DataFrame(
+        {"order_id": orders["order_id"], "line_no": 0, "sku": "s", "merchant_id": shops, "quantity": 1}
+    )
+    return tables, s.truth_table()
+
+
+def _second_accounts(s: Scene, start: float, ring: str) -> None:
+    """One person who registers again for each newcomer coupon: own phone, own door, a new address line each time."""
+    device, ip, address = s.device(), s.ip(), s.address()
+    for i in range(4):
+        at = start + i * float(s.rng.uniform(1.0, 4.0))
+        user = s.add(at, "again", ring, abusive=True)
+        s.browse(user, at, int(s.rng.integers(0, 3)), device, ip)
+        s.claim(user, at + 0.01, "newcomer", device, ip)
+        s.order(user, at + 0.1, 1000, device, ip, address.replace("Street", "St.") if i % 2 else address)
+
+
+def _recipient(s: Scene, start: float, ring: str) -> None:
+    """Accounts of some age, each on a phone and a line of its own, send what coupons bought to one door."""
+    door = s.address()
+    for i in range(9):
+        user, device, ip, home = s.add(-60.0, "resale", ring, abusive=True), s.device(), s.ip(), s.address()
+        for visit in s.rng.uniform(0, start, 3):
+            s.browse(user, float(visit), 3, device, ip)
+        if i % 2:
+            s.order(user, float(s.rng.uniform(0, start)), 0, device, ip, home)
+        at = start + i * float(s.rng.uniform(0.3, 1.0))
+        s.claim(user, at, f"t{s.rng.integers(3)}", device, ip)
+        s.order(user, at + 0.02, 800, device, ip, door)
+
+
+def _merchant(s: Scene, start: float, ring: str, bought: dict[int, str]) -> None:
+    """Accounts without anything in common come back to one merchant with coupons, within a week."""
+    people = [(s.add(-40.0, "merchant", ring, abusive=True), s.device(), s.ip(), s.address()) for _ in range(9)]
+    for visit in range(3):
+        for user, device, ip, home in people:
+            at = start + visit * 2.0 + float(s.rng.uniform(0, 1.5))
+            s.claim(user, at, f"t{s.rng.integers(3)}", device, ip)
+            bought[len(s.orders)] = "m07"
+            s.order(user, at + 0.01, 800, device, ip, home)
+
+
+def _takeover(s: Scene, start: float, ring: str, days: float) -> None:
+    """Accounts in use for long, emptied from one new phone over changing lines to one new door."""
+    phone, door = s.device(), s.address()
+    for i in range(4):
+        user = _shopper(s, -120.0, "takeover", s.device(), s.ip(), s.address(), start)
+        s.truth[-1] = (user, "takeover", ring, True)
+        s.order(user, 1.0, 0, f"own-{user}", s.ip(), s.address())
+        at, ip = start + i * 0.3, s.ip()
+        for nth in range(3):
+            s.claim(user, at + nth * 0.01, f"t{nth}", phone, ip)
+            s.order(user, at + nth * 0.01 + 0.004, 800, phone, ip, door)
+
+
+def _adaptive(s: Scene, start: float, ring: str) -> None:
+    """A new phone and line after every second account, a look around first; only the door stays, well misspelt."""
+    door = s.address()
+    device, ip = s.device(), s.ip()
+    for i in range(8):
+        at = start + i * float(s.rng.uniform(1.0, 3.0))
+        if i % 2 == 0:
+            device, ip = s.device(), s.ip()
+        user = s.add(at, "adaptive", ring, abusive=True)
+        s.browse(user, at, int(s.rng.integers(1, 4)), device, ip)
+        s.claim(user, at + 0.05, "newcomer", device, ip)
+        s.order(user, at + 0.2, 1000, device, ip, door.lower() if i % 3 else door.replace("Unit ", "#"))
+
+
+def _behind(s: Scene, group: str, size: int, days: float) -> None:
+    """People of all ages behind one or a few gateways; every other one is new and claims what newcomers get."""
+    gateways = [s.ip() for _ in range(1 if group == "office" else 3)]
+    for i in range(size):
+        joined = float(s.rng.uniform(-200, 0)) if i % 2 else float(s.rng.uniform(0, days - 2))
+        _shopper(s, joined, group, s.device(), gateways[i % len(gateways)], s.address(), days)
+
+
+def _collision(s: Scene, days: float) -> None:
+    """One model of phone, one fingerprint, many homes."""
+    device = s.device()
+    for i in range(16):
+        joined = float(s.rng.uniform(-200, 0)) if i % 2 else float(s.rng.uniform(0, days - 2))
+        _shopper(s, joined, "collision", device, s.ip(), s.address(), days)

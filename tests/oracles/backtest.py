@@ -8,17 +8,19 @@ DAY = 86_400_000_000
 Row = tuple[int, float]  # moment, score
 
 
-def cheapest(p: float, stake: float, review: float, automatic: float, price: float = 0.0) -> str:
+def cheapest(
+    p: float, stake: float, review: float, automatic: float, price: float = 0.0, coupon: float = 2000.0
+) -> str:
     """The action of least expected loss by the costs of the product's default, written out."""
     if p < review:
         return "allow"
     losses = {
         "allow": p * stake,
-        "cap": p * 0.8 * stake + (1 - p) * 50,
-        "hold": p * 0.05 * stake + (1 - p) * 200 + 270 + price,
+        "cap": p * 0.8 * stake + (1 - p) * 0.025 * coupon,
+        "hold": p * 0.05 * stake + (1 - p) * 0.1 * coupon + 0.13 * coupon + price,
     }
     if p >= automatic:
-        losses["withhold"] = (1 - p) * 1500
+        losses["withhold"] = (1 - p) * 0.75 * coupon
     return min(losses, key=lambda name: losses[name])
 
 
@@ -35,8 +37,8 @@ def replay(
     """
     best, first, last, since = 0.0, "allow", "allow", None
     left = sorted(levels)
-    for moment, score in sorted(rows):
-        best = max(best, score)
+    for moment in sorted({at for at, _ in rows}):
+        best = max(best, *(score for at, score in rows if at == moment))
         crossed = [level for level in left if best >= level]
         left = left[len(crossed) :]
         if not crossed:

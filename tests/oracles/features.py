@@ -219,6 +219,23 @@ def things(row: Row) -> list[tuple[str, str]]:
     return found
 
 
+def engaged_since(shop: dict[str, list[Row]]) -> dict[str, datetime]:
+    """When a user first ordered without a discount or was active on a fourth day, whichever came first."""
+    found: dict[str, datetime] = {}
+    active: dict[str, dict] = defaultdict(dict)
+    for name, time in (("events", "occurred_at"), ("orders", "placed_at"), ("coupons", "claimed_at")):
+        for row in sorted(shop[name], key=lambda r: r[time]):
+            days = active[row["user_id"]]
+            days[row[time].date()] = min(row[time], days.get(row[time].date(), row[time]))
+            if name == "orders" and row["discount_cents"] <= 0:
+                found[row["user_id"]] = min(row[time], found.get(row["user_id"], row[time]))
+    for who, days in active.items():
+        if len(days) >= 4:
+            fourth = sorted(days.values())[3]
+            found[who] = min(fourth, found.get(who, fourth))
+    return found
+
+
 def claim_sightings(shop: dict[str, list[Row]]) -> dict[tuple[str, str, str], list[tuple[str, datetime]]]:
     seen: dict[tuple[str, str, str], list[tuple[str, datetime]]] = defaultdict(list)
     for row in shop["coupons"]:
@@ -234,6 +251,7 @@ def identity(shop: dict[str, list[Row]], user_id: str, at: datetime) -> dict[str
     if user_id not in registered or registered[user_id] >= at:
         return {}
     out: dict[str, float] = defaultdict(float)
+    since = engaged_since(shop)
     for kind in ("device", "ip", "address"):
         out |= {f"{kind}_{n}": 0 for n in ("count", "hubs", "link_weight")}
     for (kind, _), seen in sightings(shop).items():
@@ -251,9 +269,10 @@ def identity(shop: dict[str, list[Row]], user_id: str, at: datetime) -> dict[str
             out[f"{kind}_others_{w}"] = max(out[f"{kind}_others_{w}"], len(others))
         if kind in ("device", "ip", "address"):
             hub = {"device": 20, "ip": 50, "address": 20}[kind]
+            regulars = sum(since.get(who, at) < at for who in everybody)
             out[f"{kind}_count"] += 1
-            out[f"{kind}_hubs"] += len(everybody) >= hub
-            out[f"{kind}_link_weight"] += len(lately["7d"]) / (1 + (len(everybody) / hub) ** 2)
+            out[f"{kind}_hubs"] += regulars >= hub
+            out[f"{kind}_link_weight"] += len(lately["7d"]) / (1 + (regulars / hub) ** 2)
             for w in ("24h", "7d", "30d"):
                 new = sum(inside(registered.get(who), at, w) for who in everybody)
                 out[f"{kind}_new_{w}"] = max(out[f"{kind}_new_{w}"], new)

@@ -12,11 +12,16 @@ import pytest
 import yaml
 
 from features.errors import InputError
-from models.abuse.study import StudySpec, label_free_score, link_features, load_study, seven_day_rule
+from models.abuse.metrics import recall_at_fpr
+from models.abuse.study import StudySpec, load_study
+from models.abuse.study_features import label_free_score, link_features, own_features, seven_day_rule
 from models.abuse.study_judge import Judged, Judgement, Lead, Unlinked
+from models.abuse.study_metrics import FIGURES, Figures
 from models.abuse.study_report import _lead_verdict, _unlinked_verdict
+from models.abuse.study_rings import Share
 from oracles.abuse import distinct_others
 from pipelines.study_abuse import run_study
+from pipelines.study_shop import claims_log
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 SPEC = {
@@ -64,12 +69,18 @@ def test_a_study_reports_every_baseline_in_both_splits(tmp_path: Path) -> None:
     for split in ("time", "random"):
         for name in (
             "shared_ip_ever", "device_accounts_ever_2", "device_7_days", "isolation_forest", "ecod",
-            "lightgbm_without_links", "lightgbm_links", "links_combined",
+            "lightgbm_without_links", "lightgbm_links", "anomaly", "label_free_links", "stacked_links",
         ):  # fmt: skip
             assert 0 <= figures[f"{split}_{name}_ap"] <= 1
             assert figures[f"{split}_{name}_ap_low"] <= figures[f"{split}_{name}_ap_high"]
     assert figures["stream_device_7_days_precision"] > 0.8
     assert figures["time_lightgbm_links_past_labels_ap"] > 0.3
+    assert figures["headline"] == "stacked_links"
+    assert figures["headline_ap"] == figures["time_stacked_links_ap"] > 0.3
+    assert 0 <= figures["calibration_stacked_links_ece_low"] <= figures["calibration_stacked_links_ece_high"] < 0.2
+    assert figures["stream_rings_device_7_days_by_account_2"] > 0.9
+    assert figures["stream_rings_device_7_days_by_account_1"] < 0.2  # only behind an account whose label says good
+    assert 0 < figures["stream_rings_device_7_days_money_lost_before"] < 0.5
     assert page.stat().st_size < 2_000_000
     assert "u17" not in page.read_text()
 
@@ -141,44 +152,50 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_the_seven_day_rule_on_shop_purchases_is_as_published(real_data: Path) -> None:
+def test_at_the_seven_day_rules_own_false_positives_the_label_free_score_finds_more(real_data: Path) -> None:
     spec = StudySpec.load(Path("configs/studies/ecom_fraud.yaml"))
     study = load_study(real_data / "ecom_fraud.csv", spec)
     hit, y = seven_day_rule(study) > 0, study.label
     assert y is not None
     assert y[hit].mean() > 0.97
     assert hit[y == 0].mean() < 0.001
+    score = label_free_score(link_features(study))
+    assert recall_at_fpr(y, score, float(hit[y == 0].mean())) > hit[y > 0].mean() + 0.1
+
+
+def figures(value: float, low: float, high: float) -> Figures:
+    return Figures(*(dict.fromkeys(FIGURES, part) for part in (value, low, high)))
 
 
 def judged(name: str, value: float, low: float, high: float) -> Judged:
-    return Judged(name, np.zeros(1), value, low, high, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5)
+    return Judged(name, np.zeros(1), figures(value, low, high), Share(0.0, 0.0, 0.0, 1))
 
 
 @pytest.mark.parametrize(
     ("low", "high", "words", "tone"),
-    [(0.1, 0.3, "Links win:", "good"), (-0.1, 0.3, "A tie,", "neutral"), (-0.3, -0.1, "A baseline wins:", "bad")],
+    [(0.1, 0.3, "Ours wins:", "good"), (-0.1, 0.3, "A tie,", "neutral"), (-0.3, -0.1, "A baseline wins:", "bad")],
 )
 def test_a_win_needs_a_paired_interval_without_zero(low: float, high: float, words: str, tone: str) -> None:
-    lead = Lead(judged("lightgbm_links", 0.5, 0.4, 0.6), judged("ecod", 0.4, 0.3, 0.5), (low + high) / 2, low, high)
-    found = _lead_verdict(lead)
+    own, base = judged("stacked_links", 0.5, 0.4, 0.6), judged("ecod", 0.4, 0.3, 0.5)
+    found = _lead_verdict(Lead(own, base, figures((low + high) / 2, low, high)))
     assert found[0].en.startswith(words)
     assert found[1] == tone
 
 
 @pytest.mark.parametrize(
-    ("best", "words"),
+    ("own", "words"),
     [
-        (judged("ecod", 0.06, 0.04, 0.08), "0.060 [0.040, 0.080]: no better than the base rate of 5.0%"),
-        (judged("ecod", 0.9, 0.8, 1.0), ": better than the base rate of 5.0%"),
-        (judged("ecod", 0.03, 0.02, 0.04), ": worse than the base rate of 5.0%"),
-        (None, "Of the other 200 rows 10 are positives, so detectors cannot be compared"),
+        (figures(0.52, 0.45, 0.58), "AUROC of 0.520 [0.450, 0.580]: no better than chance"),
+        (figures(0.9, 0.8, 1.0), ": better than chance"),
+        (figures(0.3, 0.2, 0.4), ": worse than chance"),
+        (None, "Of the other 200 rows 10 are positives, so nothing can be measured"),
     ],
 )
-def test_what_is_said_of_unlinked_rows_follows_from_what_was_measured_there(best: Judged | None, words: str) -> None:
+def test_what_is_said_of_unlinked_rows_follows_from_what_was_measured_there(own: Figures | None, words: str) -> None:
     found = Judgement({}, 0.5, np.zeros(1), linked_share_judged=0.857, linked_positives=0.7)
-    text = _unlinked_verdict(found, Unlinked(200, 10, best)).en
+    text = _unlinked_verdict(found, Unlinked(200, 10, own, 0.703, 0.85)).en
     assert words in text
-    assert "only" not in text
+    assert "recall of 70.3%" in text
 
 
 def test_shares_of_linked_rows_have_a_name_each_and_unlinked_rows_their_figures(tmp_path: Path) -> None:
@@ -191,8 +208,10 @@ def test_shares_of_linked_rows_have_a_name_each_and_unlinked_rows_their_figures(
     assert figures["linked_share_judged"] == pytest.approx(frame.dev.duplicated()[960:].mean())
     assert later.any()
     assert figures["unlinked_rows"] == round(240 * (1 - figures["linked_share_judged"]))
-    assert figures["unlinked_best_ap_low"] <= figures["unlinked_best_ap"] <= figures["unlinked_best_ap_high"]
-    assert figures["best_with_links_minus_best_baseline_ap_low"] <= figures["best_with_links_minus_best_baseline_ap"]
+    assert figures["unlinked_headline_auroc_low"] <= figures["unlinked_headline_auroc"] + 1e-9
+    assert figures["headline_minus_best_baseline_ap_low"] <= figures["headline_minus_best_baseline_ap"]
+    shared = figures["linked_share_of_positives"]
+    assert figures["unlinked_oracle_recall_at_1_fpr"] == pytest.approx(shared + (1 - shared) * 0.01)
     assert figures["rows_left_out"] == 0
     assert "The rest can be found" not in page
     assert not (tmp_path / "out" / "scores.parquet").exists()
@@ -241,3 +260,105 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_log_is_read(tmp_pat
     (tmp_path / "taken").write_text("")
     with pytest.raises(InputError, match="out: got"):
         run_study(tmp_path / "absent.csv", tmp_path / "absent.yaml", tmp_path / "taken")
+
+
+def test_features_of_the_spec_are_numbers_or_categories_and_never_the_truth(tmp_path: Path) -> None:
+    frame = log(400)
+    frame["browser"] = np.where(np.arange(400) % 3 == 0, "🦊", "Chrome")
+    frame["age"] = np.where(np.arange(400) % 7 == 0, np.nan, 30.0)
+    data, spec = files(tmp_path, frame, features=["browser", "age"])
+    found = own_features(load_study(data, StudySpec.load(spec)))
+    assert found.columns.tolist() == ["own_browser=Chrome", "own_browser=🦊", "own_age"]
+    assert found["own_browser=🦊"].mean() == pytest.approx(134 / 400)
+    assert found["own_age"].isna().sum() == 58
+    for name in ("bad", "who"):
+        data, spec = files(tmp_path, frame, features=[name])
+        with pytest.raises(InputError, match=r"spec\.features"):
+            load_study(data, StudySpec.load(spec))
+
+
+def test_families_and_look_alikes_are_judged_by_account_with_intervals(tmp_path: Path) -> None:
+    frame = log()
+    farm = frame.dev.str.startswith("farm")
+    frame["ring"] = frame.dev.where(farm)
+    frame["family"] = np.where(frame.bad == 1, "A2", None)
+    frame["like"] = np.where(~farm & (np.arange(len(frame)) % 10 == 7), "L1", None)
+    data, spec = files(tmp_path, frame, ring="ring", family="family", look_alike="like", label_delay_days=5)
+    page = run_study(data, spec, tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "report.json").read_text())
+    at = "stacked_links_at_1_fpr"
+    assert found[f"family_A2_{at}_recall_low"] <= found[f"family_A2_{at}_recall"] > 0.3
+    assert found[f"look_alike_L1_{at}_flagged"] <= found[f"look_alike_L1_{at}_flagged_high"] < 0.4
+    assert 0 < found[f"rings_{at}"] <= 4  # of the last fifth
+    assert "Look-alikes" in page.read_text()
+
+
+def test_one_bad_row_never_crashes_a_study(tmp_path: Path) -> None:
+    frame = log(400)
+    frame = pd.concat([frame, frame.iloc[[0, 1]].assign(bad=[0, 0])], ignore_index=True)  # contradicts row 0, 1
+    frame.loc[5, "when"] = "2199-01-01"
+    frame.loc[6, ["who", "dev"]] = ["👻" * 30, "📱" * 5000]
+    frame["browser"] = np.where(np.arange(402) % 3 == 0, "🦊", None)
+    data, spec = files(tmp_path, frame, features=["browser"])
+    page = run_study(data, spec, tmp_path / "out").read_text()
+    found = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert found["rows_left_out_from_the_future"] == 1
+    assert found["accounts_with_both_labels"] == int(frame.bad[[0, 1]].sum())
+    assert "carry both labels" in page
+    assert "1 later than today" in page
+
+
+@pytest.mark.parametrize("shape", ["no_device", "one_device", "single_class", "one_user"])
+def test_small_and_degenerate_logs_give_a_report(shape: str, tmp_path: Path) -> None:
+    rows = 20
+    frame, changes = log(rows), {}
+    frame["bad"] = np.arange(rows) % 3 == 0
+    frame["bad"] = frame["bad"].astype(int)
+    if shape == "no_device":
+        changes = {"device": None, "ip": None}
+    if shape == "one_device":
+        frame["dev"] = "kiosk"
+    if shape == "single_class":
+        frame["bad"] = 0
+    if shape == "one_user":
+        frame["who"] = "u1"
+    data, spec = files(tmp_path, frame, label_delay_days=1, **changes)
+    run_study(data, spec, tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert ("headline_ap" in found) == (shape != "single_class")
+
+
+def test_claims_of_simulated_shops_become_one_log_that_knows_its_truth(tmp_path: Path) -> None:
+    for name, start in (("one", "2026-01-01"), ("two", "2026-01-03")):
+        shop(tmp_path / name, start)
+    found = claims_log([tmp_path / "one", tmp_path / "two"])
+    assert found.user_id.tolist() == ["0-a", "0-b", "1-a", "1-b"]
+    assert found.claimed_at.is_monotonic_increasing
+    assert found.claimed_at.iloc[-1] == pd.Timestamp("2026-01-04")
+    assert (found.claimed_at - found.registered_at).dt.days.tolist() == [1, 2, 1, 2]
+    assert found.ring_id.tolist() == ["0-r1", None, "1-r1", None]
+    assert found.abusive.tolist() == [1, 0, 1, 0]
+    assert found.worth_cents.tolist() == [1000.0, 3000.0] * 2
+    with pytest.raises(InputError, match="shop: got"):
+        claims_log([tmp_path / "three"])
+
+
+def shop(folder: Path, start: str) -> None:
+    """Two claims, a day apart; the first is abusive."""
+    (folder / "truth").mkdir(parents=True)
+    first = pd.Timestamp(start)
+    day = pd.Timedelta(days=1)
+    coupons = {
+        "user_id": ["b", "a"], "claimed_at": [first + day, first], "device_id": ["d", "d"], "ip": ["36.1.1.1"] * 2,
+        "address": [None, None], "template_id": ["pct", "cut"],
+    }  # fmt: skip
+    truth = {
+        "user_id": ["a", "b"], "ring_id": ["r1", None], "family": ["A1", None], "look_alike": [None, "L1"],
+        "abusive": [True, False],
+    }  # fmt: skip
+    users = {"user_id": ["a", "b"], "registered_at": [first - day] * 2, "acquisition_channel": ["organic"] * 2}
+    templates = {"template_id": ["cut", "pct"], "face_cents": [1000.0, np.nan], "cap_cents": [np.nan, 3000.0]}
+    for name, table in (
+        ("coupons", coupons), ("truth/population", truth), ("users", users), ("templates", templates),
+    ):  # fmt: skip
+        pd.DataFrame(table).to_parquet(folder / f"{name}.parquet")

@@ -70,5 +70,5 @@ def test_the_command_says_where_the_report_is(tables: Path, tmp_path: Path, monk
 
 def test_the_settings_are_the_rule(tmp_path: Path) -> None:
     risk = Settings(home=tmp_path).risk
-    assert decider_of(risk).remedies["hold"].effort_cents == 270
+    assert decider_of(risk).remedies["hold"].effort == 0.13
     assert caps_of(risk).review == 0.02

@@ -40,11 +40,25 @@ def test_more_at_stake_never_makes_the_action_milder(p: float, less: float, more
     assert ACTIONS.index(mild) <= ACTIONS.index(strict)
 
 
+@given(p=chances, stake=cents, scale=st.floats(0.01, 100))
+def test_the_rule_is_the_same_in_every_currency(p: float, stake: float, scale: float) -> None:
+    here = Decider().losses([p], [stake])
+    there = Decider(coupon_cents=2000 * scale).losses([p], [stake * scale])
+    assert np.allclose(here * scale, there)
+
+
+@given(p=st.floats(0.25, 1), stake=st.floats(1, 50), accounts=st.integers(1, 50))
+def test_with_reviewers_to_spare_whoever_reaches_the_threshold_is_kept_from_coupons(
+    p: float, stake: float, accounts: int
+) -> None:
+    assert Decider(coupon_cents=1.0).actions([p], [stake], accounts)[0] in ("hold", "withhold")
+
+
 @given(p=st.lists(chances, min_size=1, max_size=8), stake=cents)
 def test_a_ring_shares_the_work_of_one_review(p: list[float], stake: float) -> None:
     alone, together = (Decider().losses(p, np.full(len(p), stake), n) for n in (1, 10))
     hold = ACTIONS.index("hold")
-    assert np.allclose(alone[:, hold] - together[:, hold], 270 * 0.9)
+    assert np.allclose(alone[:, hold] - together[:, hold], 0.13 * 2000 * 0.9)
 
 
 def test_a_review_that_costs_more_than_it_saves_gives_way_to_the_next_best() -> None:
@@ -62,15 +76,16 @@ def test_a_review_that_costs_more_than_it_saves_gives_way_to_the_next_best() -> 
         (lambda: Decider().actions([0.5], [-1]), "stake_cents"),
         (lambda: Decider().actions([0.5], [1], 0), "accounts"),
         (lambda: Decider(review_price_cents=-1), "review_price_cents"),
+        (lambda: Decider(coupon_cents=0), "coupon_cents"),
         (lambda: Decider(remedies={"allow": REMEDIES["allow"]}), "remedies"),
         (lambda: Remedy(1.1, 0, 0), "passes"),
-        (lambda: Remedy(0.5, -1, 0), "friction_cents"),
+        (lambda: Remedy(0.5, -1, 0), "friction"),
         (lambda: Thresholds(0.8, 0.7), "thresholds"),
         (lambda: Caps(0.03, 0.02), "caps"),
         (lambda: reviewed_on(np.array([0]), np.array([1.0]), -1, 1), "per_day"),
         (lambda: review_price(np.array([1.0]), 1, 0), "days"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_makes_no_sense_is_refused_by_name(bad: Callable[[], object], field: str) -> None:
     with pytest.raises(InputError) as refused:

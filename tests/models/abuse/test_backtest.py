@@ -58,7 +58,7 @@ def test_every_account_is_decided_as_event_by_event(events: list[Event], review:
         mine = [(at * HOUR, score) for who, at, score, _ in events if who == account]
         spent = [(at * HOUR, c) for who, at, _, c in events if who == account and c > 0]
         first, last, since = replay(
-            mine, spent, typical, decider.levels(GRID), lambda p, s: cheapest(p, s, review, 0.7)
+            mine, spent, typical, decider.levels(GRID), lambda p, s: cheapest(p, s, review, 0.7, coupon=typical)
         )
         if not mine:
             assert account not in result.index

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.devices import device_id
+from features.network import network
 from models.abuse.addresses import door_keys
-from models.abuse.identifiers import device_key, ip_block, ip_key, short_hash
+from models.abuse.identifiers import both_keys, device_key, ip_block, ip_key, short_hash
 
 KEY = "a key for tests, long enough"
 
@@ -44,6 +46,13 @@ def test_reserved_or_broken_addresses_never_link(raw: object) -> None:
 def test_ipv4_mapped_is_ipv4_and_ipv6_links_by_its_64() -> None:
     assert ip_key("::ffff:36.1.2.3") == "36.1.2.3"
     assert ip_key("2001:4860:1:2::9") == ip_key("2001:4860:1:2:ffff::1")
+
+
+def test_the_detector_and_the_nightly_features_link_by_the_same_keys() -> None:
+    for raw in ("2001:4860:1:2::9", "36.1.2.3", "10.0.0.1", "unknown", "\u0661.1.1.1", None, "ab12-CD", "a" * 600):
+        known, found = network(raw), device_id(raw)
+        assert both_keys(raw) == ((known.network, known.block) if known else (None, None))
+        assert device_key(raw) == (found.key if found else None)
 
 
 def test_one_door_in_many_spellings_has_one_key_and_another_door_has_its_own() -> None:

@@ -170,12 +170,12 @@ def _teach(folder: Path, as_of: datetime | None, bounds: Thresholds, step: Any) 
 def _better(artefact: Artefact, champion: Loaded | None, later: Claims, review: float) -> tuple[bool, str]:
     """Whether the candidate ranks the later claims at least as well as the champion does."""
     flagged = later.offline >= review
-    if champion is None:
-        return True, "first model"
-    if set(champion.artefact.features) - set(FEATURES):
+    if champion is not None and set(champion.artefact.features) - set(FEATURES):
         return True, "the champion needs features that are no longer written"
     if not flagged.any() or flagged.all():
-        return False, "nothing suspicious in the later claims to compare by"
+        return False, "nothing suspicious in the later claims to judge by"
+    if champion is None:
+        return True, "first model"
     columns = [FEATURES.index(name) for name in champion.artefact.features]
     theirs = average_precision(flagged, online_score(champion.artefact, later.X[:, columns]))
     mine = average_precision(flagged, online_score(artefact, later.X))

@@ -68,7 +68,7 @@ class Issuer:
 
     async def claim(self, who: Who, wanted: Wanted) -> Command:
         """Ask how risky this claim is; the command counts every limit and issues the coupon or the pack."""
-        asked = await self.gate.ask(who, "claim")
+        asked = await self.gate.ask(who, "claim", wanted.template_id)
 
         def command(tx: Transaction) -> Answer | Refuse:
             offered = _offered(tx, who.user_id, wanted)
@@ -131,7 +131,7 @@ class Issuer:
         verdict = may_have(grant, tx.now, self.zone)
         if isinstance(verdict, Refuse):
             return verdict
-        stopped = self.gate.honour_claim(tx, asked)
+        stopped = self.gate.honour_claim(tx, asked, template_id)
         return grant if stopped is None else stopped
 
     def _grant(self, tx: Transaction, asked: Asked, template: Template, wanted: Wanted, ref: str | None) -> Grant:

@@ -56,6 +56,7 @@ async def trigger(issuer: Issuer, who: Who, name: str, campaign_id: str | None) 
         device_id=who.device_id,
         ip=who.ip,
         address=who.address,
+        terminal=who.terminal,
         counts=dict(known.counts),
         key=decision_id,
         trigger=name,

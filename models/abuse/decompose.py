@@ -18,7 +18,7 @@ AGAINST = ("used", "family", *(f"hub_{sharing.kind}" for sharing in SHARING))
 
 
 def decompose(rows: pd.DataFrame, terms: pd.DataFrame) -> pd.DataFrame:
-    """Scored rows and their terms (n, terms) -> parts (n, ...) whose sum is the log odds of ``rows.score``."""
+    """Scored rows and their terms (n, terms) -> parts (n, ...) whose sum is the log odds of ``rows.score_now``."""
     own, calm = coupon_only(rows), 1.0 - family(rows)
     parts: dict[str, Floats] = {"base": np.full(len(rows), BASE)}
     used, home = np.zeros(len(rows)), np.zeros(len(rows))
@@ -33,7 +33,7 @@ def decompose(rows: pd.DataFrame, terms: pd.DataFrame) -> pd.DataFrame:
     parts |= {"used": used, "family": home}
     parts |= {str(name): terms[name].to_numpy(np.float64) for name in terms.columns if name not in parts}
     said = np.sum(list(parts.values()), axis=0)
-    free, final = (_log_odds(rows[name].to_numpy(np.float64)) for name in ("score_label_free", "score"))
+    free, final = (_log_odds(rows[name].to_numpy(np.float64)) for name in ("score_label_free", "score_now"))
     parts |= {"modest": free - said, "model": final - free}
     return pd.DataFrame(parts, index=rows.index)
 

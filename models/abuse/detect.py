@@ -1,7 +1,8 @@
 """From a shop to scored accounts: linkage, evidence, rings and, where verdicts allow, a model; past only throughout.
 
-Every claim and discounted order is scored by what was known strictly before it. An account's score is its highest so
-far, or what its ring carries to it; it is flagged at the first moment that score reaches the review threshold.
+Every claim and discounted order is scored by what was known strictly before it; an account is flagged at the first
+moment at which its own score, or what its ring carries to it, reaches the review threshold. How an account stands in
+the end also counts what the newest model, which has seen all verdicts, says of its rows.
 """
 
 from __future__ import annotations
@@ -13,29 +14,41 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.abuse.actions import Thresholds
-from models.abuse.boosted import Verdicts, walk_forward
+from models.abuse.boosted import Verdicts, learn
 from models.abuse.evidence import Floats, evidence, family, modest, score
+from models.abuse.examples import probability
 from models.abuse.linkage import linked
 from models.abuse.rings import Carried, carry, links, ring_names, sizes_at, strongest
 from models.abuse.shop import Shop
 from models.abuse.spine import spine_of
 from models.abuse.steps import Step
 
+NEVER = np.iinfo(np.int64).max
 RING_POINTS = 1.2  # per doubling of the ring that a row joins
 TEXT = frozenset(
     {
         *("row", "user_id", "us", "kind", "template", "coupon_id", "cents", "merchant", "registered"),
         *("device", "ip", "block", "address", "phone", "identity"),
-        *("account", "score", "score_label_free", "ring_size", "blind"),  # what scoring itself adds to the rows
+        *(
+            "account",
+            "score",
+            "score_now",
+            "score_label_free",
+            "ring_size",
+            "blind",
+        ),  # what scoring itself adds to the rows
     }
 )
 
 
 @dataclass(frozen=True)
 class Detected:
-    """``rows``: scored spine rows in time order (with ``score``, ``score_label_free``, ``account``); ``terms``: their
-    evidence in points; ``accounts``: one line per user (user_id, score, since, ring_id, row: the row that decided);
-    ``known``: the tables of activity that had rows."""
+    """What the detector found.
+
+    ``rows``: scored spine rows in time order (with ``score``, ``score_label_free``, ``account``, and ``score_now`` as
+    the newest model sees them, at least ``score``); ``terms``: their evidence in points; ``accounts``: one line per
+    user (user_id, score, since, ring_id, row: the row that decided); ``known``: the tables of activity that had rows.
+    """
 
     rows: pd.DataFrame
     terms: pd.DataFrame
@@ -65,18 +78,21 @@ def detect(shop: Shop, thresholds: Thresholds, use_verdicts: bool = True, step: 
     free = score(terms.sum(axis=1).to_numpy())
     if "events" not in shop.known:
         free = modest(free, thresholds.automatic)
-    final, used = free, 0
+    final, present, used = free, free, 0
     if judged is not None:
         step("learning from verdicts")
         verdicts = _verdicts(judged, number)
         prior = log_odds(free)
-        added = walk_forward(matrix(rows, terms, size), prior, rows["us"].to_numpy(np.int64), account, names, verdicts)
-        final = 1.0 / (1.0 + np.exp(-(prior + added)))
+        us = rows["us"].to_numpy(np.int64)
+        learnt = learn(matrix(rows, terms, size), prior, us, account, names, verdicts)
+        final = probability(prior + learnt.added)
+        present = np.maximum(final, probability(prior + learnt.now))  # a model takes back no flag
         used = len(verdicts.user)
     step("following rings")
     carried = carry(len(names), found, final, thresholds.review)
-    rows = rows.assign(score=final, score_label_free=free, account=account, ring_size=size)
-    accounts = _accounts(users, rows, carried, ring_names(found, carried.root, names), thresholds)
+    standing = carried if present is final else carry(len(names), found, present, thresholds.review)
+    rows = rows.assign(score=final, score_now=present, score_label_free=free, account=account, ring_size=size)
+    accounts = _accounts(users, rows, carried, standing, ring_names(found, carried.root, names), thresholds)
     return Detected(rows, terms, accounts, found, used, shop.known)
 
 
@@ -108,20 +124,28 @@ def _verdicts(judged: pd.DataFrame, number: dict[str, int]) -> Verdicts:
 
 
 def _accounts(
-    users: pd.DataFrame, rows: pd.DataFrame, carried: Carried, names: dict[int, str], thresholds: Thresholds
+    users: pd.DataFrame,
+    rows: pd.DataFrame,
+    carried: Carried,
+    standing: Carried,
+    names: dict[int, str],
+    thresholds: Thresholds,
 ) -> pd.DataFrame:
-    account, row_score = rows["account"].to_numpy(np.int64), rows["score"].to_numpy(np.float64)
+    """How each account stands by the newest model, and since when it was flagged by what was known in time."""
+    account, present = rows["account"].to_numpy(np.int64), rows["score_now"].to_numpy(np.float64)
     own = np.zeros(len(users))
-    np.maximum.at(own, account, row_score)
+    np.maximum.at(own, account, present)
     decided = np.full(len(users), -1, np.int64)
-    best = row_score >= own[account]
+    best = present >= own[account]
     decided[account[best][::-1]] = np.flatnonzero(best)[::-1]  # the earliest of the highest rows
-    since = np.full(len(users), np.iinfo(np.int64).max)
-    over = row_score >= thresholds.review
+    since = np.full(len(users), NEVER)
+    over = rows["score"].to_numpy(np.float64) >= thresholds.review
     np.minimum.at(since, account[over], rows["us"].to_numpy(np.int64)[over])
     since = np.where(carried.since >= 0, np.minimum(since, carried.since), since)
-    total = np.maximum(own, carried.score)
-    flagged: NDArray[np.bool_] = since < np.iinfo(np.int64).max
+    total = np.maximum(own, standing.score)
+    # Who is only seen with what was learnt since is flagged when that was: at the end of what is known.
+    since = np.where((since == NEVER) & (total >= thresholds.review), rows["us"].max(), since)
+    flagged: NDArray[np.bool_] = since < NEVER
     ring = [
         names.get(int(r)) if r >= 0 and s >= thresholds.review else None
         for r, s in zip(carried.root, total, strict=True)

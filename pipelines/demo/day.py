@@ -80,7 +80,8 @@ async def live_a_day(
 
 async def _visit(client: ShopClient, shoppers: Shoppers, visit: Visit, campaign_id: str) -> Outcome:
     name = f"{visit.user_id}:{visit.at:%Y%m%dT%H%M%S}"
-    who = {"user_id": visit.user_id, "device_id": visit.device_id, "ip": visit.ip, "address": visit.address}
+    who = {"user_id": visit.user_id, "device_id": visit.device_id, "ip": visit.ip, "address": visit.address,
+           "terminal": visit.terminal}  # fmt: skip
     decision: Answer | None = None
     if visit.trigger == "registered":
         offer, claim = NEWCOMER, {**who, "template_id": NEWCOMER}

@@ -7,13 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from serving.api.words import Body, Instant, Name, Slug, WhoBody
+from serving.api.words import Body, Instant, Name, Slug, WhoBody, Word
 from serving.coupons.rewards import Deed
 from serving.issuer import Wanted
 from serving.pushes import MOST_USERS, Push
 from serving.who import Who
 
 MOST_CODES = 10_000
+Terminal = Annotated[
+    Word | None, Field(description="where it happens; people at the shop's own kiosk or pos share it", examples=["app"])
+]
 Source = Literal["claim", "game", "social", "live_stream", "membership", "search"]
 Place = Literal["coupon_centre", "product_page", "venue_page", "activity", "order_confirmation", "personal_centre"]
 
@@ -25,6 +28,7 @@ class TriggerBody(WhoBody):
         "session", examples=["cart_abandoned"]
     )
     campaign_id: Slug | None = None
+    terminal: Terminal = None
 
 
 class ClaimBody(WhoBody):
@@ -40,6 +44,7 @@ class ClaimBody(WhoBody):
     )
     place: Place | None = None
     source: Source = "claim"
+    terminal: Terminal = None
 
     @model_validator(mode="after")
     def _something(self) -> ClaimBody:

@@ -44,7 +44,9 @@ async def trigger(
 ) -> Response:
     """Decide which offer this user gets, if any; the decision is stored with its propensity and reason."""
     issuer = _issuer(request)
-    return await write.consult(body, lambda: triggers.trigger(issuer, body.who(), body.trigger, body.campaign_id))
+    return await write.consult(
+        body, lambda: triggers.trigger(issuer, body.who(body.terminal), body.trigger, body.campaign_id)
+    )
 
 
 @router.post(
@@ -67,8 +69,8 @@ async def claim(request: Request, body: bodies.ClaimBody, write: Annotated[Write
     if code is not None:
         if write.dry_run:  # a guess that is not counted would be a guess too many
             raise InvalidError("dry_run", True, "false for a code: whoever tries one has tried it")
-        return await write.consult(body, lambda: issuer.claim_code(body.who(), code, body.place))
-    return await write.consult(body, lambda: issuer.claim(body.who(), body.wanted()))
+        return await write.consult(body, lambda: issuer.claim_code(body.who(body.terminal), code, body.place))
+    return await write.consult(body, lambda: issuer.claim(body.who(body.terminal), body.wanted()))
 
 
 @router.post(

@@ -20,7 +20,7 @@ from models.abuse.evidence import SHARING, alike_on, coupon_only, pace, purity
 from models.abuse.marks import DAY
 from models.abuse.rings.union import Floats, Ints
 
-REACH_DAYS = {"device": 60.0, "address": 60.0, "ip": 1.0, "block": 1 / 24, "person": 365.0}
+REACH_DAYS = {"device": 60.0, "address": 60.0, "ip": 1.0, "block": 1 / 24, "merchant": 7.0, "person": 365.0}
 LEAST_STRENGTH = 0.35
 
 
@@ -39,6 +39,9 @@ def links(rows: pd.DataFrame, user: NDArray[np.int64], terms: pd.DataFrame) -> p
         found.append((sharing.kind, np.where(claim & (template >= 0), same, -1), own, pure))
     resale = np.minimum(terms["resale"].to_numpy(np.float64) / 3.0, 1.0)
     found.append(("address", np.where(order, _codes(rows["address"]), -1), ones, resale))
+    back = ((rows["kind"] == "order") & (rows["own_merchant_spends_7d"] > 0)).to_numpy()
+    collusion = np.minimum(terms["merchant"].to_numpy(np.float64) / 4.0, 1.0)
+    found.append(("merchant", np.where(back, _codes(rows["merchant"]), -1), ones, collusion))
     taken = np.minimum(terms["takeovers"].to_numpy(np.float64) / 2.0, 1.0)
     found.append(("device", np.where(drained, _codes(rows["device"]), -1), ones, taken))
     found.append(("person", _codes(rows["phone"].fillna(rows["identity"])), ones, ones))

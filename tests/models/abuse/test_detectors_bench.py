@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWar
 
 @pytest.fixture(scope="module")
 def told() -> dict[str, Any]:
-    return detection.run(seeds=(3,), users=1500, days=45, quick=True)
+    return detection.run(seeds=(3,), users=1000, days=40, quick=True)
 
 
 def test_the_quick_form_gives_every_kind_of_figure(told: dict[str, Any]) -> None:

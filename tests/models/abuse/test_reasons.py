@@ -58,7 +58,7 @@ def log_odds(p: float) -> float:
 def test_the_parts_add_up_to_the_score_of_every_row(shop: Scene, claims_alone: Detected) -> None:
     for found in (shop[0], claims_alone):
         parts = decompose(found.rows, found.terms)
-        score = found.rows["score"].to_numpy(np.float64)
+        score = found.rows["score_now"].to_numpy(np.float64)
         assert np.allclose(parts.sum(axis=1), np.log(score) - np.log1p(-score))
         assert (parts[list(AGAINST)] <= 1e-12).all(axis=None)
     assert (decompose(claims_alone.rows, claims_alone.terms)["modest"] < 0).all()

@@ -26,6 +26,7 @@ from pipelines.abuse_probability import abuse_probability
 from pipelines.read_features import matrix_of
 from pipelines.standings import standings
 from serving.scoring.messages import KEEPS_COUPONS
+from serving.scoring.risk import action_for
 from serving.settings import Settings
 
 CLEARED = "allow"  # what stands of an account that a person has looked at and found honest
@@ -88,10 +89,15 @@ def inputs_of(
 ) -> Inputs:
     """The inputs for users with features, with the abuse champion's chances and what stands against accounts."""
     known = standings(settings, users["user_id"].tolist())
-    chance = abuse_probability(registry.champion("abuse"), users)
-    if chance is not None:
+    abuse = registry.champion("abuse")
+    chance = abuse_probability(abuse, users)
+    flagged = withheld_users(flags)
+    if abuse is not None and chance is not None:
+        # As the service does: the model's own word counts where nothing stands on file.
+        sure = [action_for(abuse.artefact.spec, p) in KEEPS_COUPONS for p in np.nan_to_num(chance)]
+        flagged |= frozenset(users.loc[sure, "user_id"])
         chance = np.where(users["user_id"].map(known).eq(CLEARED).to_numpy(), 0.0, chance)
-    return Inputs.of(users, uplift, _withheld(withheld_users(flags), known), chance)
+    return Inputs.of(users, uplift, _withheld(flagged, known), chance)
 
 
 def withheld_users(flags: Path | None) -> frozenset[str]:

@@ -45,11 +45,12 @@ def assess(
 def _at_places(fact: Facts, live: Live) -> Facts:
     """The facts with the accounts of a place that people share counted as far as the scorecard counts them.
 
-    The model knows how many accounts are on a thing, not that it is a kiosk.
+    The model knows how many accounts are on a thing, not that it is a kiosk. Counts stay whole: to a tree, a
+    thousandth of an account is more than none.
     """
     shares = {name.partition("_")[0]: share for name, share in live.lowered.items()}
     crowd = {
-        name: value * shares[kind]
+        name: float(round(value * shares[kind]))
         for name, value in fact.values.items()
         if (kind := name.partition("_")[0]) in shares and name.startswith(f"{kind}_others_")
     }

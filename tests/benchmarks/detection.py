@@ -72,6 +72,7 @@ def _one(shop: JudgedShop, quick: bool) -> tuple[dict[str, Any], dict[str, np.nd
         "verdicts": shop.accounts(full_say(shop, learnt)),
         "combined": shop.combined(learnt),
     }
+    shop.told_so(accounts["combined"])
     for name, score in rivals(shop, quick).items():
         accounts[name] = shop.accounts(score, threshold=0.5, rings=False)
     y = shop.abusive

@@ -82,7 +82,8 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
     z = 1.959964
     p, n = hits / of, float(of)
     centre, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max((centre - half) / (1 + z * z / n), 0.0), min((centre + half) / (1 + z * z / n), 1.0)
+    low, high = (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
+    return max(float(low), 0.0), min(float(high), 1.0)
 
 
 def _weighted(y: np.ndarray, score: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ def told() -> dict[str, Any]:
     return detection.run(seeds=(3,), users=1000, days=40, quick=True)
 
 
+@pytest.mark.slow
 def test_the_quick_form_gives_every_kind_of_figure(told: dict[str, Any]) -> None:
     for name in (*detection.OURS, "device_7_days", "shared_ip_ever", "isolation_forest", "ecod", "lightgbm_with_links"):
         assert 0 <= told[f"{name}_ap"] <= 1
@@ -31,6 +32,7 @@ def test_the_quick_form_gives_every_kind_of_figure(told: dict[str, Any]) -> None
     assert told["combined_ap_low"] <= told["combined_ap_high"]
 
 
+@pytest.mark.slow
 def test_no_score_moves_when_later_rows_are_appended(told: dict[str, Any]) -> None:
     assert told["rows_compared"] > 500
     assert told["rows_changed_by_later_rows"] == 0

@@ -138,6 +138,16 @@ def weigh(
     return Live(by.base, points, lowered, action)
 
 
+def company_of(counts: Mapping[str, float]) -> dict[str, float]:
+    """What a caller that only counted others says of the company: nothing is known of who they are.
+
+    >>> company_of({"device_others_1h": 2.0, "ip_others_7d": 0.0})
+    {'device_1h': 2.0}
+    """
+    named = {f"{kind}_{step}": counts.get(f"{kind}_others_{step}", 0.0) for kind in KINDS for step in STEPS}
+    return {name: count for name, count in named.items() if count > 0}
+
+
 def known_places(stored: Mapping[str, float]) -> dict[str, float]:
     """What the stored features say of account and things, as ``weigh`` reads it: enough to weigh again without them."""
     found = {f"{kind}_bystanders": _bystanders(kind, stored) for kind in KINDS}

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from features.devices import device_id
+from features.network import network
 from serving.review.case import ACTIONS
 from serving.scoring.champions import ABUSE, Champions
-from serving.scoring.live import RULES_VERSION, Live, Weights, known_places, weigh
+from serving.scoring.live import RULES_VERSION, Live, Weights, company_of, known_places, weigh
 from serving.scoring.live_words import live_reasons
 from serving.scoring.messages import LiveRisk, Reason, Risk, Subject
 from serving.scoring.vectors import Facts
@@ -31,7 +33,7 @@ def assess(
     """One risk per subject, in order."""
     weights = _weights(champions)
     lives = [
-        weigh(ask.live, fact.values, ask.terminal, weights) if ask.live else None
+        weigh(near, fact.values, ask.terminal, weights) if (near := _near(ask)) else None
         for ask, fact in zip(asks, facts, strict=True)
     ]
     placed = [fact if live is None else _at_places(fact, live) for fact, live in zip(facts, lives, strict=True)]
@@ -40,6 +42,15 @@ def assess(
         _risk(champions, ask, fact, standings.get(ask.user_id), score, why, live)
         for ask, fact, score, why, live in zip(asks, facts, scores, reasons, lives, strict=True)
     ]
+
+
+def _near(ask: Subject) -> Mapping[str, float]:
+    """The company that the caller tells of, or at least how many they are on things that can link."""
+    if ask.live:
+        return ask.live
+    silent = {kind for kind, raw, link in (("device", ask.device_id, device_id), ("ip", ask.ip, network))
+              if raw is not None and link(raw) is None}  # fmt: skip
+    return {name: n for name, n in company_of(ask.counts).items() if name.partition("_")[0] not in silent}
 
 
 def _at_places(fact: Facts, live: Live) -> Facts:
@@ -127,7 +138,7 @@ def _risk(
         score = max(live.score, score if score is not None else 0.0)
         if live.action != "allow":
             modelled = stricter(modelled, live.action)
-            reasons = [*live_reasons(ask.live, live), *reasons]
+            reasons = [*live_reasons(_near(ask), live), *reasons]
             versions.setdefault("risk", RULES_VERSION)
     if standing is not None:
         # A person has looked, or a case is open: what stands replaces the machine's own suggestion.

@@ -50,6 +50,8 @@ def _facts(ask: Subject, rows: Mapping[str, Mapping[str, Row]]) -> Facts:
         if group == "user":
             known, as_of = True, row.as_of
     for name, count in ask.counts.items():
+        if ask.live and "_others_" in name:
+            continue  # company is weighed once: by the scorecard, which knows who these people are
         stored = values.get(name, math.nan)
         # A nightly snapshot cannot know the last hours, and a caller's view must not hide what is on file.
         values[name] = count if math.isnan(stored) else max(stored, count)

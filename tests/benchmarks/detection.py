@@ -119,17 +119,20 @@ def _best(result: dict[str, Any], others: Sequence[str]) -> dict[str, Any]:
     rival = max(others, key=lambda name: result[f"{name}_ap"])
     rule = max(RULES, key=lambda name: result[f"{name}_recall_fpr_01"])
     best_rule = result[f"{rule}_recall_fpr_01"]
-    return {
+    found = {
         "best_rival": rival,
         "best_rival_ap": result[f"{rival}_ap"],
         "ap_over_best_rival": result["combined_ap"] / result[f"{rival}_ap"],
         "ap_over_best_rival_low": result[f"ap_combined_over_{rival}_low"],
         "ap_over_best_rival_high": result[f"ap_combined_over_{rival}_high"],
         "best_rule": rule,
-        # A rule whose every threshold lies beyond 0.1 % false positives finds nothing there: compared with its best.
         "best_rule_recall_fpr_01": best_rule,
-        "recall_fpr_01_over_best_rule": result["combined_recall_fpr_01"] / best_rule if best_rule else float("inf"),
     }
+    if (
+        best_rule
+    ):  # a rule that flags more than 0.1 % of the honest finds nothing there, and no ratio says how much more
+        found["recall_fpr_01_over_best_rule"] = result["combined_recall_fpr_01"] / best_rule
+    return found
 
 
 def _pooled_counts(shops: list[dict[str, Any]]) -> dict[str, Any]:
@@ -176,8 +179,8 @@ def _early(name: str, parts: list[dict[str, list[int]]]) -> dict[str, float]:
         counts = [n for p in parts for n in p.get(family, [])]
         found[f"{name}_rings_{family}"] = float(len(counts))
         found[f"{name}_rings_{family}_flagged_by_third"] = one_shop.by_third(counts) / len(counts)
-        flagged = [n for n in counts if n]
-        found[f"{name}_rings_{family}_median_account"] = float(np.median(flagged)) if flagged else float("nan")
+        if flagged := [n for n in counts if n]:
+            found[f"{name}_rings_{family}_median_account"] = float(np.median(flagged))
     prompt = [n for p in parts for family in PROMPT for n in p.get(family, [])]
     hits = one_shop.by_third(prompt)
     low, high = wilson(hits, len(prompt))

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from ibis.expr.types import Table
 
-from models.abuse.marks import DAY, HOUR, WINDOWS, firsts, others_before, sums_before
+from models.abuse.marks import DAY, HOUR, WINDOWS, others_before, sums_before
 from models.abuse.shop import Shop, engaged_since
 
 NEW_ACCOUNT_DAYS = 7
@@ -41,7 +41,7 @@ def linked(shop: Shop, spine: Table) -> pd.DataFrame:
 
 def _of_kind(shop: Shop, spine: Table, kind: str) -> list[Table]:
     asks = spine.select("row", "us", "user_id", key=spine[kind])
-    met = firsts(shop.touches, kind)
+    met = shop.met[kind]
     users = shop.users.select("user_id", registered="us")
     arrived = met.left_join(users, "user_id").drop("user_id_right")
     age = (arrived.us - ibis.coalesce(arrived.registered, arrived.us)) / DAY
@@ -51,7 +51,7 @@ def _of_kind(shop: Shop, spine: Table, kind: str) -> list[Table]:
     parts = [_named(others_before(asks, arrivals, ["n", "new", "old"], WINDOWS), kind)]
 
     engaged = _since_both(met, engaged_since(shop))
-    elsewhere = _own_elsewhere(met) if kind == "device" else _since_both(met, _second(shop, "device"))
+    elsewhere = _own_elsewhere(met) if kind == "device" else _since_both(met, _second(shop.met["device"]))
     known = ibis.union(
         engaged.mutate(engaged=ibis.literal(1.0), elsewhere=ibis.literal(0.0)),
         elsewhere.mutate(engaged=ibis.literal(0.0), elsewhere=ibis.literal(1.0)),
@@ -113,9 +113,8 @@ def _since_both(met: Table, since: Table) -> Table:
     return both.select("key", "user_id", us=ibis.greatest(both.us, both.other))
 
 
-def _second(shop: Shop, kind: str) -> Table:
+def _second(met: Table) -> Table:
     """(user_id, us): when an account was first seen with its second different value of a kind."""
-    met = firsts(shop.touches, kind)
     ranked = met.mutate(rank=ibis.row_number().over(group_by="user_id", order_by=["us", "key"]))
     return ranked.filter(ranked.rank == 1).select("user_id", "us")
 

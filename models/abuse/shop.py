@@ -23,7 +23,7 @@ from features.engine import keep
 from features.errors import InputError
 from models.abuse.addresses import door_keys
 from models.abuse.identifiers import both_keys, device_key
-from models.abuse.marks import DAY, HOUR
+from models.abuse.marks import DAY, HOUR, firsts
 from models.abuse.raw import coupons_of, events_of, need, orders_of, users_of, verdicts_of
 from models.abuse.rows import UNKNOWN, strangers
 
@@ -33,7 +33,8 @@ _NAMES = ("coupons", "orders", "events")
 _RAW = tuple(f"raw_{name}" for name in _NAMES)
 _USABLE = tuple(f"usable_{name}_{part}" for name in (*_NAMES, "users", "verdicts") for part in ("marks", "again"))
 _KEYED = ("keys_raw_device", "keys_raw_ip", "keys_raw_address")
-_ACTIVITY = ("abuse_touches", "abuse_house", "abuse_claims", "abuse_orders", "abuse_acts", "abuse_engaged")
+_ACTIVITY = ("abuse_touches", "abuse_house", "abuse_claims", "abuse_orders", "abuse_acts", "abuse_engaged",
+             *(f"abuse_met_{kind}" for kind in KEYS))  # fmt: skip
 _SPINE = ("abuse_rows", "abuse_moments", "abuse_spine")
 
 
@@ -57,15 +58,11 @@ class Shop:
     orders: Table
     acts: Table
     engaged: Table
+    met: Mapping[str, Table]
     verdicts: Table | None
     has_claims: bool
     known: frozenset[str] = frozenset()
     left_out: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def behaviour(self) -> bool:
-        """Whether anything is known of what accounts do besides claiming."""
-        return bool(self.known & {"orders", "events"})
 
     def free(self) -> None:
         """Give back the memory of the tables of activity; users and verdicts stay."""
@@ -105,6 +102,7 @@ def shop_before(con: Any, tables: Mapping[str, Table], as_of: datetime | None) -
         orders=orders,
         acts=keep(con, "abuse_acts", _acts(raw["events"])),
         engaged=keep(con, "abuse_engaged", _engaged(touches, orders)),
+        met={kind: keep(con, f"abuse_met_{kind}", firsts(touches, kind)) for kind in KEYS},
         verdicts=verdicts,
         has_claims="coupons" in tables,
         known=known,

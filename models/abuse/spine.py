@@ -12,7 +12,7 @@ from ibis.expr.types import Table, Value
 
 from features.engine import keep
 from models.abuse.evidence import ORDERS_BARE, UNKNOWN_BARE
-from models.abuse.marks import DAY, HOUR, WINDOWS, firsts, sums_before
+from models.abuse.marks import DAY, HOUR, WINDOWS, sums_before
 from models.abuse.shop import KEYS, Shop
 
 OWN = (
@@ -127,20 +127,21 @@ def _moments(shop: Shop) -> Table:
 def _carried(shop: Shop, rows: Table) -> Table:
     """Missing identifiers filled with the account's last known ones of the month before."""
     rows = keep(shop.con, "abuse_rows", rows)
-    asks = rows.select("row", "user_id", "us", *KEYS)
-    tells = shop.touches.select(row=ibis.null("int64"), user_id="user_id", us="us", **{k: k for k in KEYS})
-    both = ibis.union(asks, tells.select(*asks.columns))
-    last = {}
-    for key in KEYS:
-        frame = ibis.range_window(group_by="user_id", order_by="us", preceding=(30 * DAY, 1))
+    filled = rows
+    for key in KEYS:  # only of rows that lack it: most rows lack none but the address
+        asks = rows.filter(rows[key].isnull()).select("row", "user_id", "us", told=ibis.null("string"))
+        shown = (t.filter(t[key].notnull()) for t in (rows, shop.touches))
+        seen = ibis.union(*(t.select("user_id", "us", value=key) for t in shown))
         # max_by would need an ordered aggregate; packing time and key keeps it one window.
-        packed = ibis.ifelse(both[key].notnull(), both.us.cast("string").lpad(20, "0") + both[key], ibis.null("string"))
-        last[f"last_{key}"] = packed.max().over(frame)
-    known = both.mutate(**last).filter(lambda t: t.row.notnull()).select("row", *last)
-    filled = rows.left_join(known, "row").drop("row_right")
-    return filled.mutate(**{key: ibis.coalesce(filled[key], filled[f"last_{key}"].substr(20)) for key in KEYS}).drop(
-        *last
-    )
+        told = seen.semi_join(asks, "user_id").select(
+            "user_id", "us", row=ibis.null("int64"), told=seen.us.cast("string").lpad(20, "0") + seen.value
+        )
+        both = ibis.union(asks, told.select(*asks.columns))
+        frame = ibis.range_window(group_by="user_id", order_by="us", preceding=(30 * DAY, 1))
+        last = both.mutate(last=both.told.max().over(frame)).filter(lambda t: t.row.notnull()).select("row", "last")
+        filled = filled.left_join(last, "row").drop("row_right")
+        filled = filled.mutate(**{key: ibis.coalesce(filled[key], filled["last"].substr(20))}).drop("last")
+    return filled
 
 
 def _history(shop: Shop, rows: Table) -> Table:
@@ -173,7 +174,7 @@ def _novelty(shop: Shop, rows: Table) -> Table:
     seen = {}
     parts = rows.select("row")
     for kind in ("device", "ip", "address"):
-        met = firsts(shop.touches, kind)
+        met = shop.met[kind]
         marks = met.select(key="user_id", us="us", n=ibis.literal(1.0))
         asks = rows.select("row", "us", key=rows.user_id)
         plural = f"{kind}{'es' if kind == 'address' else 's'}"

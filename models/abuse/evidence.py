@@ -104,7 +104,7 @@ def lockstep(rows: pd.DataFrame) -> Floats:
     behind a gateway do not all claim within moments of registering.
     """
     block = SHARING[3]
-    return np.log2(1.0 + _of(rows, "block_same_bare_1h")) * purity(rows, block, alike_on(rows, block)) * _swift(rows)
+    return np.log2(1.0 + like_minded(rows, "block", "1h")) * purity(rows, block, alike_on(rows, block)) * _swift(rows)
 
 
 def drip(rows: pd.DataFrame, sharing: Sharing) -> Floats:
@@ -138,7 +138,26 @@ def coupon_only(rows: pd.DataFrame) -> Floats:
 
 def alike_on(rows: pd.DataFrame, sharing: Sharing) -> Floats:
     """How many coupon-only accounts were on the value before, weighted by age and, for networks, by their pace."""
-    return aged(rows, f"{sharing.kind}_same_bare", sharing.ages) * pace(rows, sharing.kind)
+    total = np.zeros(len(rows))
+    inside = np.zeros(len(rows))
+    for window, weight in sharing.ages:
+        count = like_minded(rows, sharing.kind, window)
+        total += weight * np.maximum(count - inside, 0.0)
+        inside = count
+    return total * pace(rows, sharing.kind)
+
+
+def like_minded(rows: pd.DataFrame, kind: str, window: str) -> Floats:
+    """Coupon-only accounts on the value within a window; on a network, without those that a shared device explains.
+
+    Who queues at a kiosk is on the kiosk's line too, and would count again there, where nobody else vouches for them.
+    """
+    count = _of(rows, f"{kind}_same_bare_{window}")
+    if kind not in LEAST_PACE:
+        return count
+    device = SHARING[0]
+    there = _of(rows, f"device_same_bare_{window}")
+    return np.maximum(count - (1.0 - purity(rows, device, alike_on(rows, device))) * there, 0.0)
 
 
 def pace(rows: pd.DataFrame, kind: str) -> Floats:
@@ -148,19 +167,8 @@ def pace(rows: pd.DataFrame, kind: str) -> Floats:
     """
     if kind not in LEAST_PACE:
         return np.ones(len(rows))
-    hour, day = _of(rows, f"{kind}_same_bare_1h"), _of(rows, f"{kind}_same_bare_24h")
+    hour, day = like_minded(rows, kind, "1h"), like_minded(rows, kind, "24h")
     return np.maximum(np.divide(hour, day, out=np.zeros(len(rows)), where=day > 0), LEAST_PACE[kind])
-
-
-def aged(rows: pd.DataFrame, column: str, ages: tuple[tuple[str, float], ...]) -> Floats:
-    """Counts in nested windows as one number in which older counts weigh less."""
-    total = np.zeros(len(rows))
-    inside = np.zeros(len(rows))
-    for window, weight in ages:
-        count = _of(rows, f"{column}_{window}")
-        total += weight * (count - inside)
-        inside = count
-    return total
 
 
 def hub(rows: pd.DataFrame, kind: str) -> Floats:

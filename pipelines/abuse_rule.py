@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from models.abuse.actions import ALLOW, Decider, Remedy, Thresholds
-from models.abuse.budgets import Caps
+from models.abuse.decision.actions import ALLOW, Decider, Remedy, Thresholds
+from models.abuse.decision.budgets import Caps
 from serving.risk_settings import Risk
 
 

@@ -17,15 +17,15 @@ from prefect import flow, get_run_logger, task
 
 from features.engine import connect
 from features.errors import InputError
-from models.abuse.backtest import Backtest, Past, backtest, changes
-from models.abuse.backtest_report import backtest_report
-from models.abuse.budgets import GRID, Solved, solve
+from models.abuse.decision.backtest import Backtest, Past, backtest, changes
+from models.abuse.decision.budgets import GRID, Solved, solve
+from models.abuse.decision.innocent import judged, look_alikes
+from models.abuse.decision.report import backtest_report
+from models.abuse.decision.standing import cases_of, spending, stakes, typical_coupon_cents
 from models.abuse.detect import detect
 from models.abuse.folder import open_folder
-from models.abuse.innocent import judged, look_alikes
 from models.abuse.marks import DAY
 from models.abuse.shop import shop_before
-from models.abuse.standing import cases_of, spending, stakes, typical_coupon_cents
 from models.abuse.steps import Progress, steps
 from models.report import check_folder
 from pipelines.abuse_rule import caps_of, decider_of

@@ -23,7 +23,7 @@ from prefect import flow, get_run_logger, task
 
 from features.engine import connect
 from features.errors import InputError
-from models.abuse.actions import Decider
+from models.abuse.decision.actions import Decider
 from models.abuse.detect import detect
 from models.abuse.flags import flags_of
 from models.abuse.folder import open_folder

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from models.abuse.steps import Progress, steps
-from models.abuse.study import Study, StudySpec, load_study
-from models.abuse.study_judge import Judgement, judge_study
-from models.abuse.study_report import study_report
+from models.abuse.study.judge import Judgement, judge_study
+from models.abuse.study.log import Study, StudySpec, load_study
+from models.abuse.study.report import study_report
 from models.report import check_folder
 
 SCORES = "scores.parquet"

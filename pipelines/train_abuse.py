@@ -19,7 +19,7 @@ from prefect import flow, get_run_logger, task
 
 from features.engine import connect
 from features.errors import InputError
-from models.abuse.actions import Thresholds
+from models.abuse.decision.actions import Thresholds
 from models.abuse.detect import Detected, detect
 from models.abuse.folder import open_folder
 from models.abuse.metrics import average_precision

@@ -18,8 +18,8 @@ from prefect import flow, get_run_logger, task
 
 from features.engine import connect
 from features.errors import InputError
-from models.abuse.actions import Thresholds
 from models.abuse.boosted import LEAST_POSITIVES, Verdicts, direction, draw, learn, teaching, train
+from models.abuse.decision.actions import Thresholds
 from models.abuse.detect import Detected, detect, log_odds, matrix
 from models.abuse.evidence import BASE, SHARING, Floats, evidence, score
 from models.abuse.examples import Examples, examples, probability

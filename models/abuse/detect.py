@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.abuse.actions import Thresholds
 from models.abuse.boosted import Verdicts, learn
+from models.abuse.decision.actions import Thresholds
 from models.abuse.evidence import Floats, evidence, family, modest, score
 from models.abuse.examples import probability
 from models.abuse.linkage import linked

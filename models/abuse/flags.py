@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from models.abuse.actions import ALLOW, Decider
+from models.abuse.decision.actions import ALLOW, Decider
+from models.abuse.decision.standing import spending, stakes, typical_coupon_cents
 from models.abuse.decompose import decompose
 from models.abuse.detect import Detected
 from models.abuse.reasons import Reason, as_json, explain
 from models.abuse.ring_reasons import ring_reasons
 from models.abuse.rings.ring import rings_of
-from models.abuse.standing import spending, stakes, typical_coupon_cents
 
 COLUMNS = ("user_id", "score", "flagged_at", "action", "ring_id", "reasons")
 

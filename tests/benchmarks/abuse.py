@@ -118,7 +118,7 @@ def _against_pyod() -> dict[str, float]:
 def _rows() -> pd.DataFrame:
     """Linkage columns of a small planted shop, repeated: what they hold changes no time."""
     from features.engine import connect
-    from models.abuse.actions import Thresholds
+    from models.abuse.decision.actions import Thresholds
     from models.abuse.detect import detect
     from models.abuse.folder import open_folder
     from models.abuse.shop import shop_before

@@ -13,12 +13,12 @@ import yaml
 
 from features.errors import InputError
 from models.abuse.metrics import recall_at_fpr
-from models.abuse.study import StudySpec, load_study
-from models.abuse.study_features import label_free_score, link_features, own_features, seven_day_rule
-from models.abuse.study_judge import Judged, Judgement, Lead, Unlinked
-from models.abuse.study_metrics import FIGURES, Figures
-from models.abuse.study_report import _lead_verdict, _unlinked_verdict
-from models.abuse.study_rings import Share
+from models.abuse.study.features import label_free_score, link_features, own_features, seven_day_rule
+from models.abuse.study.judge import Judged, Judgement, Lead, Unlinked
+from models.abuse.study.log import StudySpec, load_study
+from models.abuse.study.metrics import FIGURES, Figures
+from models.abuse.study.report import _lead_verdict, _unlinked_verdict
+from models.abuse.study.rings import Share
 from oracles.abuse import distinct_others
 from pipelines.study_abuse import run_study
 from pipelines.study_shop import claims_log

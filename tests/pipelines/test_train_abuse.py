@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from features.errors import InputError
-from models.abuse.actions import Thresholds
+from models.abuse.decision.actions import Thresholds
 from models.abuse.online import FEATURES, LIVE_WINDOWS, anchors, live_counts, reason_texts, thresholds
 from models.registry import Artefact
 from oracles.abuse import distinct_others

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from features.engine import connect
-from models.abuse.actions import Thresholds
 from models.abuse.boosted import Learnt, Verdicts, learn
+from models.abuse.decision.actions import Thresholds
 from models.abuse.detect import Detected, detect, log_odds, matrix
 from models.abuse.examples import probability
 from models.abuse.folder import open_folder

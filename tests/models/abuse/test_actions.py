@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from models.abuse.actions import ACTIONS, REMEDIES, Decider, Remedy, Thresholds
-from models.abuse.budgets import GRID, Caps, capped, review_price, solve
-from models.abuse.review_queue import reviewed_on
+from models.abuse.decision.actions import ACTIONS, REMEDIES, Decider, Remedy, Thresholds
+from models.abuse.decision.budgets import GRID, Caps, capped, review_price, solve
+from models.abuse.decision.review_queue import reviewed_on
 from oracles.backtest import cheapest, queue
 
 chances = st.floats(0, 1)

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from models.abuse.actions import Decider, Thresholds
-from models.abuse.backtest import Past, backtest, changes
-from models.abuse.budgets import GRID
+from models.abuse.decision.actions import Decider, Thresholds
+from models.abuse.decision.backtest import Past, backtest, changes
+from models.abuse.decision.budgets import GRID
+from models.abuse.decision.innocent import judged, look_alikes
+from models.abuse.decision.standing import NEVER, company, reached, spending, stakes
 from models.abuse.detect import Detected
-from models.abuse.innocent import judged, look_alikes
 from models.abuse.marks import DAY, HOUR
-from models.abuse.standing import NEVER, company, reached, spending, stakes
 from oracles.backtest import cheapest, replay
 
 Event = tuple[int, int, float, int]  # account, moment in hours, score, cents

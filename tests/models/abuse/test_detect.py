@@ -12,8 +12,8 @@ import pytest
 from features.engine import connect
 from features.errors import InputError
 from models.abuse import boosted
-from models.abuse.actions import Thresholds
 from models.abuse.boosted import Verdicts, direction, walk_forward
+from models.abuse.decision.actions import Thresholds
 from models.abuse.detect import Detected, detect, log_odds, matrix
 from models.abuse.evidence import BASE, SHARING, evidence, purity, score
 from models.abuse.folder import open_folder

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from features.engine import connect
-from models.abuse.actions import Thresholds
+from models.abuse.decision.actions import Thresholds
 from models.abuse.detect import Detected, detect
 from models.abuse.evidence import SHARING, SURGE_CAP, collusion, drip, evidence, lockstep, score, surge
 from models.abuse.folder import open_folder

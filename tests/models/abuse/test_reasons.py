@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from features.engine import connect
-from models.abuse.actions import Decider, Thresholds
+from models.abuse.decision.actions import Decider, Thresholds
 from models.abuse.decompose import AGAINST, decompose
 from models.abuse.detect import Detected, detect
 from models.abuse.flags import flags_of

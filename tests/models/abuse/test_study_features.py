@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.abuse.study import KINDS, Study, StudySpec
-from models.abuse.study_features import groups, label_free_score, link_features, seven_day_rule, without_labels
+from models.abuse.study.features import groups, label_free_score, link_features, seven_day_rule, without_labels
+from models.abuse.study.log import KINDS, Study, StudySpec
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 DAY = 86_400_000_000

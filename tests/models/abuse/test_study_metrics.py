@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.abuse.metrics import auroc, average_precision, precision_at, recall_at_fpr, recall_mix
-from models.abuse.study_metrics import FIGURES, _figures, _sorted, _taken, judge, paired, resamples
+from models.abuse.study.metrics import FIGURES, _figures, _sorted, _taken, judge, paired, resamples
 
 
 def drawn(seed: int, n: int = 300, levels: int = 40) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import pytest
 
 from models.abuse.marks import DAY
 from models.abuse.metrics import auroc
-from models.abuse.study_model import HALF_LIFE, design, fit_stacked, monotone, row_weights
+from models.abuse.study.model import HALF_LIFE, design, fit_stacked, monotone, row_weights
 
 
 def log(n: int = 1500, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:

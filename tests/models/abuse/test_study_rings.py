@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.abuse.study import Study, StudySpec
-from models.abuse.study_review import calibration, daily_precision
-from models.abuse.study_rings import by_kind, ring_outcome, threshold, wilson
+from models.abuse.study.log import Study, StudySpec
+from models.abuse.study.review import calibration, daily_precision
+from models.abuse.study.rings import by_kind, ring_outcome, threshold, wilson
 
 DAY = 86_400_000_000
 SPEC = StudySpec(user="u", time="t", label="y")

@@ -19,12 +19,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.errors import InputError
-from models.abuse.actions import ACTIONS, ALLOW, CAP, HOLD, WITHHOLD, Decider, Floats
-from models.abuse.budgets import GRID
+from models.abuse.decision.actions import ACTIONS, ALLOW, CAP, HOLD, WITHHOLD, Decider, Floats
+from models.abuse.decision.budgets import GRID
+from models.abuse.decision.review_queue import WAITING, reviewed_on
+from models.abuse.decision.standing import (
+    NEVER,
+    Reached,
+    cases_of,
+    company,
+    reached,
+    spending,
+    stakes,
+    typical_coupon_cents,
+)
 from models.abuse.detect import Detected
 from models.abuse.marks import DAY
-from models.abuse.review_queue import WAITING, reviewed_on
-from models.abuse.standing import NEVER, Reached, cases_of, company, reached, spending, stakes, typical_coupon_cents
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from models.abuse.anomaly import AnomalyDetector
 from models.abuse.baselines import at_least, ecod, isolation_forest
 from models.abuse.boosted import PARAMETERS
 from models.abuse.metrics import recall_at_fpr
-from models.abuse.study import TRUTH, Study
-from models.abuse.study_features import (
+from models.abuse.study.features import (
     groups,
     label_free_score,
     link_features,
@@ -27,10 +26,11 @@ from models.abuse.study_features import (
     seven_day_rule,
     without_labels,
 )
-from models.abuse.study_metrics import Figures, judge, paired
-from models.abuse.study_model import PLAIN, StackedModel, design, fit_stacked, monotone
-from models.abuse.study_review import Calibration, calibration, daily_precision
-from models.abuse.study_rings import RingOutcome, Share, by_kind, ring_outcome, threshold
+from models.abuse.study.log import TRUTH, Study
+from models.abuse.study.metrics import Figures, judge, paired
+from models.abuse.study.model import PLAIN, StackedModel, design, fit_stacked, monotone
+from models.abuse.study.review import Calibration, calibration, daily_precision
+from models.abuse.study.rings import RingOutcome, Share, by_kind, ring_outcome, threshold
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from models.abuse.actions import Decider, Thresholds
-from models.abuse.backtest import Past, backtest
+from models.abuse.decision.actions import Decider, Thresholds
+from models.abuse.decision.backtest import Past, backtest
 
 STEPS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Review thresholds that are tried; the automatic one moves only where it would fall below."""

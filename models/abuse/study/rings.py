@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.abuse.metrics import curve
-from models.abuse.study import Study
+from models.abuse.study.log import Study
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

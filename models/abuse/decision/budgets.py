@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.errors import InputError
-from models.abuse.actions import Decider, Floats, Thresholds
+from models.abuse.decision.actions import Decider, Floats, Thresholds
 
 GRID = tuple(round(0.05 + 0.025 * i, 3) for i in range(38))
 """Thresholds that are tried, ascending: .05 to .975."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import InputError
-from models.abuse.actions import Floats
+from models.abuse.decision.actions import Floats
 
 WAITING = -1
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.abuse.actions import Floats
+from models.abuse.decision.actions import Floats
 from models.abuse.detect import Detected
 from models.abuse.marks import DAY
 from models.abuse.rings import carry

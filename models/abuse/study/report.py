@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from models.abuse.study import Study
-from models.abuse.study_judge import HEADLINE, ITS_OWN, Alarms, Judged, Judgement, Lead, Unlinked
-from models.abuse.study_metrics import FIGURES, Figures
-from models.abuse.study_plots import add_plots
-from models.abuse.study_rings import NTH, RingOutcome, Share
-from models.abuse.study_tables import add_tables, estimate
-from models.abuse.study_words import LEFT_OUT, NAMES
+from models.abuse.study.judge import HEADLINE, ITS_OWN, Alarms, Judged, Judgement, Lead, Unlinked
+from models.abuse.study.log import Study
+from models.abuse.study.metrics import FIGURES, Figures
+from models.abuse.study.plots import add_plots
+from models.abuse.study.rings import NTH, RingOutcome, Share
+from models.abuse.study.tables import add_tables, estimate
+from models.abuse.study.words import LEFT_OUT, NAMES
 from models.report import Report, Words
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.abuse.marks import DAY
-from models.abuse.study_metrics import REPEATS
-from models.abuse.study_rings import Share, wilson
+from models.abuse.study.metrics import REPEATS
+from models.abuse.study.rings import Share, wilson
 
 Floats = NDArray[np.float64]
 BINS = 10

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from features.engine import connect, keep
 from models.abuse.marks import DAY, HOUR, WINDOWS, others_before
-from models.abuse.study import KINDS, OWN, Study, StudySpec
+from models.abuse.study.log import KINDS, OWN, Study, StudySpec
 
 Floats = NDArray[np.float64]
 MINUTE = HOUR // 60

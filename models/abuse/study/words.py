@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.abuse.study import FUTURE, NEGATIVE_AMOUNT, WITHOUT_USER
+from models.abuse.study.log import FUTURE, NEGATIVE_AMOUNT, WITHOUT_USER
 from models.report import Words
 
 LEFT_OUT: dict[str, Words] = {

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from models.abuse.metrics import curve
-from models.abuse.study import Study
-from models.abuse.study_judge import Judgement, Lead
-from models.abuse.study_review import Calibration
-from models.abuse.study_words import AVERAGE_PRECISION, FALSE_POSITIVES, NAMES, RECALL
+from models.abuse.study.judge import Judgement, Lead
+from models.abuse.study.log import Study
+from models.abuse.study.review import Calibration
+from models.abuse.study.words import AVERAGE_PRECISION, FALSE_POSITIVES, NAMES, RECALL
 from models.plots import Interval, Line, bars, calibration, intervals, lines
 from models.report import Estimate, Report, Words
 

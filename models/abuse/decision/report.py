@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.abuse.actions import ACTIONS
-from models.abuse.backtest import Backtest, Past
-from models.abuse.budgets import Caps, Solved
-from models.abuse.sweep import sweep
+from models.abuse.decision.actions import ACTIONS
+from models.abuse.decision.backtest import Backtest, Past
+from models.abuse.decision.budgets import Caps, Solved
+from models.abuse.decision.sweep import sweep
 from models.plots import Line, lines
 from models.report import Money, Number, Percent, Report, Words
 

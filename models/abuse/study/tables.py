@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from models.abuse.study import Study
-from models.abuse.study_judge import ITS_OWN, OURS, Alarms, Judged, Judgement
-from models.abuse.study_metrics import Figures
-from models.abuse.study_rings import NTH, RingOutcome, Share
-from models.abuse.study_words import AVERAGE_PRECISION, FALSE_POSITIVES, NAMES, RATES
+from models.abuse.study.judge import ITS_OWN, OURS, Alarms, Judged, Judgement
+from models.abuse.study.log import Study
+from models.abuse.study.metrics import Figures
+from models.abuse.study.rings import NTH, RingOutcome, Share
+from models.abuse.study.words import AVERAGE_PRECISION, FALSE_POSITIVES, NAMES, RATES
 from models.report import Cell, Estimate, Number, Report, Text, Words
 
 _LEAST_RINGS = 5  # fewer say nothing about shares of rings

@@ -1,0 +1,1 @@
+"""Abuse studies: any labelled log, judged by time beside plain rules and learners."""

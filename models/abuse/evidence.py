@@ -23,6 +23,7 @@ PASSERS_BY = 1.0  # how much each account at a public terminal speaks against
 AT_HOME = 0.5  # how much of a family's evidence goes where behaviour is known and speaks for itself
 DRIP_POINTS = 0.5  # for each even gap
 BEATS = 4  # gaps after which an even pace is a habit and not chance
+HOUSE_LEFT = 0.1  # how far company counts at a terminal that the shop calls its own
 UNKNOWN_BARE = 0.35  # how coupon-only an account counts where nothing but its claims is known
 ORDERS_BARE = 0.6  # and where its orders are known, but not what it looks at
 SWIFT_MINUTES = 2.0  # people need minutes from registering to claiming, programs seconds
@@ -216,9 +217,18 @@ def _unhurried(rows: pd.DataFrame) -> Floats:
 
 
 def purity(rows: pd.DataFrame, sharing: Sharing, alike: Floats) -> Floats:
-    """Share of coupon-only accounts among those known on the value, 0 to 1; 0 where nobody is alike."""
+    """Share of coupon-only accounts among those known on the value, 0 to 1; 0 where nobody is alike.
+
+    A terminal that the shop calls its own links next to nobody, and a network says no more than the device behind it.
+    """
     against = hub(rows, sharing.kind)
-    return np.divide(alike, alike + against, out=np.zeros_like(alike), where=alike > 0)
+    pure = np.divide(alike, alike + against, out=np.zeros_like(alike), where=alike > 0)
+    if sharing.kind == "device":
+        return pure * np.where(_of(rows, "device_house_ever") > 0, HOUSE_LEFT, 1.0)
+    if sharing.kind in LEAST_PACE:
+        near = alike_on(rows, SHARING[0])
+        return pure * np.where(near > 0, purity(rows, SHARING[0], near), 1.0)
+    return pure
 
 
 def modest(score: Floats, automatic: float) -> Floats:

@@ -154,9 +154,10 @@ def _within(number: int, spans: Spans) -> bool:
 @cache
 def _spans(kind: str, version: int) -> Spans:
     """First and last address, as numbers, of the ranges that the lists name so; overlapping ones are one span."""
-    known = (ipaddress.ip_network(text) for text in getattr(hub_lists().networks, kind))
-    merged = ipaddress.collapse_addresses(net for net in known if net.version == version)  # type: ignore[type-var]
-    spans = sorted((int(net[0]), int(net[-1])) for net in merged)
+    known = [ipaddress.ip_network(text) for text in getattr(hub_lists().networks, kind)]
+    four = ipaddress.collapse_addresses([net for net in known if isinstance(net, ipaddress.IPv4Network)])
+    six = ipaddress.collapse_addresses([net for net in known if isinstance(net, ipaddress.IPv6Network)])
+    spans = sorted((int(net[0]), int(net[-1])) for net in (four if version == 4 else six))
     return [first for first, _ in spans], [last for _, last in spans]
 
 

@@ -24,7 +24,7 @@ from models.abuse.examples import UNSEEN_SHARE, Examples, Verdicts, examples, pr
 from models.abuse.marks import DAY
 from models.abuse.mixture import Say, say
 
-__all__ = ["Learnt", "Verdicts", "direction", "learn", "train", "walk_forward"]
+__all__ = ["Learnt", "Verdicts", "direction", "learn", "train"]
 
 WEEK = 7 * DAY
 _MONDAY = 4 * DAY  # 1970-01-05
@@ -91,21 +91,6 @@ def direction(name: str) -> int:
     return 0
 
 
-def walk_forward(
-    X: pd.DataFrame,
-    prior: Floats,
-    at: NDArray[np.int64],
-    user: NDArray[np.int64],
-    names: Sequence[str],
-    verdicts: Verdicts,
-) -> Floats:
-    """What verdicts add to each row's log odds ``prior`` by what was known in its week; zeros before the first model.
-
-    ``names`` are the user ids by account number; they only seed which unjudged accounts are drawn.
-    """
-    return learn(X, prior, at, user, names, verdicts).added
-
-
 def learn(
     X: pd.DataFrame,
     prior: Floats,
@@ -114,7 +99,10 @@ def learn(
     names: Sequence[str],
     verdicts: Verdicts,
 ) -> Learnt:
-    """As ``walk_forward``, with the uncombined opinion of the models and what was believed when."""
+    """What verdicts add to each row's log odds ``prior`` by what was known in its week; nothing before the first model.
+
+    ``names`` are the user ids by account number; they only seed which unjudged accounts are drawn.
+    """
     raw, added, chance = np.full(len(X), np.nan), np.zeros(len(X)), probability(prior)
     weeks: list[tuple[int, Say, Platt]] = []
     if len(verdicts.user) == 0 or len(X) == 0:

@@ -16,7 +16,7 @@ import pandas as pd
 from ibis.expr.types import Table
 
 from models.abuse.marks import DAY, HOUR, WINDOWS, others_before, sums_before
-from models.abuse.shop import Shop, engaged_since
+from models.abuse.shop import Shop
 
 NEW_ACCOUNT_DAYS = 7
 WOKEN_AS_NEW = 0.5  # how far an old account that was never used before counts as a new one
@@ -50,7 +50,7 @@ def _of_kind(shop: Shop, spine: Table, kind: str) -> list[Table]:
     )
     parts = [_named(others_before(asks, arrivals, ["n", "new", "old"], WINDOWS), kind)]
 
-    engaged = _since_both(met, engaged_since(shop))
+    engaged = _since_both(met, shop.engaged)
     elsewhere = _own_elsewhere(met) if kind == "device" else _since_both(met, _second(shop.met["device"]))
     known = ibis.union(
         engaged.mutate(engaged=ibis.literal(1.0), elsewhere=ibis.literal(0.0)),

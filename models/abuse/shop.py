@@ -112,15 +112,11 @@ def shop_before(con: Any, tables: Mapping[str, Table], as_of: datetime | None) -
     return shop
 
 
-def engaged_since(shop: Shop) -> Table:
+def _engaged(touches: Table, orders: Table) -> Table:
     """(user_id, us): since when an account is used for more than coupons.
 
     The earlier of its first order without any discount and its fourth different day of activity.
     """
-    return shop.engaged
-
-
-def _engaged(touches: Table, orders: Table) -> Table:
     full = orders.filter(orders.discount <= 0).group_by("user_id").aggregate(us=lambda t: t.us.min())
     days = touches.group_by("user_id", day=touches.us // DAY).aggregate(us=lambda t: t.us.min())
     ranked = days.mutate(rank=ibis.row_number().over(group_by="user_id", order_by="us"))

@@ -20,7 +20,7 @@ does not count.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -110,7 +110,7 @@ def company(
                 nearest.setdefault(row.user_id, kind)
     closest = list(nearest)[:PEOPLE]
     people = _people(connection, [user_id, *closest], now)
-    found: Counter[str] = Counter()
+    found: defaultdict[str, float] = defaultdict(float)
     counted: set[tuple[str, str]] = set()
     for row in seen:
         if row.user_id not in people:
@@ -118,27 +118,27 @@ def company(
         person, same = people[row.user_id], row.template_id == wanted
         if (row.kind, row.user_id) not in counted:
             counted.add((row.kind, row.user_id))
-            found[f"{row.kind}_settled"] += person.settled(now)  # type: ignore[assignment]
+            found[f"{row.kind}_settled"] += person.settled(now)
             found[f"{row.kind}_flagged"] += person.held
         if row.kind != nearest[row.user_id] or (row.user_id, "same" if same else "other") in counted:
             continue
         counted.add((row.user_id, "same" if same else "other"))
         weight = person.new(row.at, once)
         if not same:
-            found[f"{row.kind}_other_7d"] += weight  # type: ignore[assignment]
+            found[f"{row.kind}_other_7d"] += weight
             continue
         for step, length in STEPS.items():
             if row.at >= now - length:
-                found[f"{row.kind}_{step}"] += weight  # type: ignore[assignment]
+                found[f"{row.kind}_{step}"] += weight
         if weight and row.at >= now - STEPS["24h"]:
             found[f"{row.kind}_accounts"] += 1
             minutes = max(1, round((now - row.at).total_seconds() / 60))
-            found[f"{row.kind}_minutes"] = max(found[f"{row.kind}_minutes"], minutes)
+            found[f"{row.kind}_minutes"] = max(found[f"{row.kind}_minutes"], float(minutes))
     for kind in ("device", "ip"):
         doors = [door for door in _doors(seen, kind, address) if door is not None]
         if len(doors) > 1:
-            found[f"{kind}_doors"] = (len(set(doors)) - 1) / (len(doors) - 1)  # type: ignore[assignment]
-    return {**{name: float(value) for name, value in found.items() if value}, **_self(people[user_id], now, once)}
+            found[f"{kind}_doors"] = (len(set(doors)) - 1) / (len(doors) - 1)
+    return {**{name: value for name, value in found.items() if value}, **_self(people[user_id], now, once)}
 
 
 def for_one_time(template: Template) -> bool:

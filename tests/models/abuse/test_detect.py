@@ -12,7 +12,7 @@ import pytest
 from features.engine import connect
 from features.errors import InputError
 from models.abuse import boosted
-from models.abuse.boosted import Verdicts, direction, walk_forward
+from models.abuse.boosted import Verdicts, direction, learn
 from models.abuse.decision.actions import Thresholds
 from models.abuse.detect import Detected, detect, log_odds, matrix
 from models.abuse.evidence import BASE, SHARING, evidence, purity, score
@@ -81,10 +81,8 @@ def _taught(found: Detected, extra: int = 0) -> tuple[np.ndarray, np.ndarray]:
     decided = np.full(len(names), at.max() - 2 * WEEK)
     if extra:
         decided[:] = at.max() + extra
-    added = walk_forward(
-        X, log_odds(rows["score"].to_numpy()), at, user, names, Verdicts(np.arange(len(names)), decided, bad)
-    )
-    return added, at
+    verdicts = Verdicts(np.arange(len(names)), decided, bad)
+    return learn(X, log_odds(rows["score"].to_numpy()), at, user, names, verdicts).added, at
 
 
 def test_verdicts_teach_only_the_weeks_after_them(found: Detected, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +106,7 @@ def test_few_verdicts_leave_the_label_free_detector_alone(found: Detected) -> No
     at, user = rows["us"].to_numpy(np.int64), rows["account"].to_numpy(np.int64)
     names = [str(i) for i in range(user.max() + 1)]
     few = Verdicts(np.arange(5), np.full(5, at.min()), np.ones(5, bool))
-    assert (walk_forward(X, np.zeros(len(X)), at, user, names, few) == 0).all()
+    assert (learn(X, np.zeros(len(X)), at, user, names, few).added == 0).all()
 
 
 def test_constraints_follow_the_meaning_of_a_column() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from features.engine import connect
 from models.abuse.marks import DAY, HOUR
-from models.abuse.shop import KEYS, Shop, engaged_since, shop_before
+from models.abuse.shop import KEYS, Shop, shop_before
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 START = pd.Timestamp("2026-03-01")
@@ -182,6 +182,6 @@ def test_an_account_is_engaged_by_an_order_without_discount_or_its_fourth_day(co
         {"event_id": list("abcd"), "user_id": "visitor", "occurred_at": at(0, 24, 48, 72), "kind": "view"}
     )
     shop = read(con, {"users": users("buyer", "saver", "visitor"), "orders": orders, "events": events})
-    since = dict(con.to_pandas(engaged_since(shop)).itertuples(index=False, name=None))
+    since = dict(con.to_pandas(shop.engaged).itertuples(index=False, name=None))
     expected = {"buyer": at(7)[0], "visitor": at(72)[0]}
     assert since == {name: int(when.value // 1000) for name, when in expected.items()}

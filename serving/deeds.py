@@ -21,7 +21,7 @@ from serving.who import Who
 
 async def reward(issuer: Issuer, who: Who, deed: Deed, template_id: str) -> Command:
     """Reward a deed once; the same deed again is refused, whoever reports it."""
-    asked = await issuer.gate.ask(who, "claim")
+    asked = await issuer.gate.ask(who, "claim", template_id)
     if deed.kind == SIGN_IN:
         return _sign_in(issuer, asked, deed, template_id)
 
@@ -57,7 +57,7 @@ async def reward_group(issuer: Issuer, part: Part, who: Who, deed: Deed, templat
     rows: list[dict[str, Any]] = []
     for user_id in deed.members:
         member = who if user_id == who.user_id else Who(user_id)
-        asked = await issuer.gate.ask(member, "claim")
+        asked = await issuer.gate.ask(member, "claim", template_id)
         wanted = Wanted(source=GROUP_BUY)
 
         def drawn(tx: Transaction, asked: Asked = asked, wanted: Wanted = wanted) -> Answer | Refuse:

@@ -34,7 +34,7 @@ class Push:
 
 async def push(issuer: Issuer, who: Who, given: Push) -> Command:
     """Give one user a coupon and wish for a reminder over the channels of its template."""
-    asked = await issuer.gate.ask(who, "claim")
+    asked = await issuer.gate.ask(who, "claim", given.template_id)
     return _command(issuer, asked, given)
 
 
@@ -50,7 +50,7 @@ async def push_many(issuer: Issuer, part: Part, users: Sequence[Who], given: Pus
 
     async def one(who: Who) -> dict[str, Any]:
         async with turns:
-            asked = await issuer.gate.ask(who, "claim")
+            asked = await issuer.gate.ask(who, "claim", given.template_id)
             answer = await part(who.user_id, _command(issuer, asked, given))
         return {"user_id": who.user_id, "status": answer.status, "answer": answer.body}
 

@@ -24,8 +24,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Integer, String, bindparam, cast, func, literal, null, select, union_all
+from sqlalchemy import Connection, Executable, Integer, String, bindparam, cast, func, literal, null, select, union_all
 
 from serving.coupons.order import REDEEMED
 from serving.coupons.template import Template
@@ -187,7 +188,7 @@ def _people(connection: Connection, user_ids: Collection[str], now: datetime) ->
     return people
 
 
-def _statement(lists: Mapping[str, list[object]]) -> object:
+def _statement(lists: Mapping[str, list[Any]]) -> Executable:
     of_users, now = lists["of_users"], bindparam("now", type_=coupons.c.claimed_at.type)
     text, number = cast(null(), String(20)), cast(literal(0), Integer)
     said = select(
@@ -221,4 +222,4 @@ def _statement(lists: Mapping[str, list[object]]) -> object:
     return union_all(said, first, paid, flagged, done)
 
 
-_PEOPLE = Listed({"of_users": users.c.user_id.type}, _statement)  # type: ignore[arg-type]
+_PEOPLE = Listed({"of_users": users.c.user_id.type}, _statement)

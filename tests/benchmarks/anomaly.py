@@ -18,6 +18,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,11 +93,11 @@ def _detectors(seed: int) -> dict[str, Callable[[Floats], Floats]]:
     from pyod.models.hbos import HBOS
     from pyod.models.iforest import IForest
 
-    def peer(model: object) -> Callable[[Floats], Floats]:
+    def peer(model: Any) -> Callable[[Floats], Floats]:
         def score(X: Floats) -> Floats:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return np.asarray(model.fit(X).decision_scores_, float)  # type: ignore[attr-defined]
+                return np.asarray(model.fit(X).decision_scores_, float)
 
         return score
 

@@ -105,7 +105,8 @@ def lockstep(rows: pd.DataFrame) -> Floats:
     behind a gateway do not all claim within moments of registering.
     """
     block = SHARING[3]
-    return np.log2(1.0 + like_minded(rows, "block", "1h")) * purity(rows, block, alike_on(rows, block)) * _swift(rows)
+    (hour,) = like_minded(rows, "block", "1h")
+    return np.log2(1.0 + hour) * purity(rows, block, alike_on(rows, block)) * _swift(rows)
 
 
 def drip(rows: pd.DataFrame, sharing: Sharing) -> Floats:
@@ -141,24 +142,25 @@ def alike_on(rows: pd.DataFrame, sharing: Sharing) -> Floats:
     """How many coupon-only accounts were on the value before, weighted by age and, for networks, by their pace."""
     total = np.zeros(len(rows))
     inside = np.zeros(len(rows))
-    for window, weight in sharing.ages:
-        count = like_minded(rows, sharing.kind, window)
+    counts = like_minded(rows, sharing.kind, *(window for window, _ in sharing.ages))
+    for count, (_, weight) in zip(counts, sharing.ages, strict=True):
         total += weight * np.maximum(count - inside, 0.0)
         inside = count
     return total * pace(rows, sharing.kind)
 
 
-def like_minded(rows: pd.DataFrame, kind: str, window: str) -> Floats:
-    """Coupon-only accounts on the value within a window; on a network, without those that a shared device explains.
+def like_minded(rows: pd.DataFrame, kind: str, *windows: str) -> list[Floats]:
+    """Coupon-only accounts on the value within each window; on a network, without those that a shared device explains.
 
     Who queues at a kiosk is on the kiosk's line too, and would count again there, where nobody else vouches for them.
     """
-    count = _of(rows, f"{kind}_same_bare_{window}")
+    counts = [_of(rows, f"{kind}_same_bare_{window}") for window in windows]
     if kind not in LEAST_PACE:
-        return count
+        return counts
     device = SHARING[0]
-    there = _of(rows, f"device_same_bare_{window}")
-    return np.maximum(count - (1.0 - purity(rows, device, alike_on(rows, device))) * there, 0.0)
+    explained = 1.0 - purity(rows, device, alike_on(rows, device))
+    there = (_of(rows, f"device_same_bare_{window}") for window in windows)
+    return [np.maximum(count - explained * near, 0.0) for count, near in zip(counts, there, strict=True)]
 
 
 def pace(rows: pd.DataFrame, kind: str) -> Floats:
@@ -168,7 +170,7 @@ def pace(rows: pd.DataFrame, kind: str) -> Floats:
     """
     if kind not in LEAST_PACE:
         return np.ones(len(rows))
-    hour, day = like_minded(rows, kind, "1h"), like_minded(rows, kind, "24h")
+    hour, day = like_minded(rows, kind, "1h", "24h")
     return np.maximum(np.divide(hour, day, out=np.zeros(len(rows)), where=day > 0), LEAST_PACE[kind])
 
 

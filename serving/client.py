@@ -24,6 +24,8 @@ NONE = "none"
 FALLBACK_VERSION = "fallback-1"
 # Without a model only what no household does is stopped: this many accounts on one device within a day.
 FALLBACK_DEVICE_ACCOUNTS = 5
+# What a person may have said of a user who gets coupons like anybody.
+PASSING = (None, "allow", "watch")
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -119,7 +121,7 @@ def _answers(ask: DecisionRequest, decision: Decision) -> bool:
 def decide_by_rules(ask: DecisionRequest, known: Fallback) -> Decision:
     """The cheapest eligible offer, unless the user is held out or flagged; no chance in it, so its propensity is 1."""
     held_out = is_held_out(known, ask.user_id)
-    flagged = known.standing not in (None, "allow")
+    flagged = known.standing not in PASSING
     offer = NONE if held_out or flagged else cheapest(ask.offers, known.most_cents)
     reason = "holdout" if held_out else "withheld" if flagged else "fallback"
     eligible = [NONE, *(name for name in ask.offers if name != NONE)]
@@ -172,7 +174,7 @@ def risk_by_rules(ask: RiskRequest, known: Fallback) -> Risk:
     accounts = ask.counts.get("device_accounts_24h", 0.0)
     reasons: list[Reason] = []
     action = "allow"
-    if known.standing not in (None, "allow"):
+    if known.standing not in PASSING:
         action = str(known.standing)
         reasons.append(Reason(code="flagged", en="flagged before", zh="此前已被标记"))
     elif accounts > FALLBACK_DEVICE_ACCOUNTS:
@@ -184,7 +186,7 @@ def risk_by_rules(ask: RiskRequest, known: Fallback) -> Risk:
         score=None,
         action=action,
         reasons=reasons,
-        flagged=known.standing is not None,
+        flagged=known.standing not in (None, "watch"),
         cold_start=True,
         versions={"risk": FALLBACK_VERSION},
         fallback=True,

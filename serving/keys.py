@@ -31,6 +31,8 @@ TRIGGERS, CLAIMS, WALLET, QUOTES, ORDERS = (
 )
 SCORE, MODELS, REVIEW = "score", "models:reload", "review:write"
 WEBHOOKS, USERS, ACTIONS = "webhooks:write", "users:write", "actions:write"
+DECISIONS = "decisions:read"
+APPEALS = "appeals:write"
 SCOPES = (
     CATALOGUE_READ,
     CATALOGUE_WRITE,
@@ -45,15 +47,18 @@ SCOPES = (
     WEBHOOKS,
     USERS,
     ACTIONS,
+    DECISIONS,
+    APPEALS,
 )
 
 ROLES: Mapping[str, tuple[str, ...]] = {
-    "issuance": (TRIGGERS, CLAIMS, WALLET, CATALOGUE_READ, USERS),
+    "issuance": (TRIGGERS, CLAIMS, WALLET, CATALOGUE_READ, USERS, DECISIONS, APPEALS),
     "checkout": (WALLET, QUOTES, ORDERS),
-    "operator": (CATALOGUE_READ, CATALOGUE_WRITE, WEBHOOKS),
+    "operator": (CATALOGUE_READ, CATALOGUE_WRITE, WEBHOOKS, DECISIONS),
     "reviewer": (REVIEW, ACTIONS),
     "coupons": (SCORE,),
     "scientist": (SCORE, MODELS),
+    "console": (CATALOGUE_READ, CATALOGUE_WRITE, WALLET, QUOTES, DECISIONS),
 }
 # Roles of outsiders, who try things before they are live.
 TEST_ROLES = ("issuance", "checkout", "operator")

@@ -29,7 +29,8 @@ from serving.store import orders as order_store
 from serving.store.budgets import beyond, left_cents
 from serving.store.shelf import find_version
 from serving.store.unit import Answer, Command, StaleError, Store, Transaction
-from serving.views import margin_view, quote_view
+from serving.trial import NO_TRIAL, Trial, refund_of, tried
+from serving.views import margin_view, moment, quote_view
 from serving.who import Who
 
 # More automatic coupons than this are not tried at one order.
@@ -53,11 +54,25 @@ class Redeemer:
 
     async def quote(self, who: Who, cart: Cart) -> dict[str, Any]:
         """What the user's coupons do to this cart now. It promises nothing: the hold decides."""
-        now = self.store.clock()
+        return quote_view((await self._quoted(who, cart, NO_TRIAL, self.store.clock()))[0])
+
+    async def try_out(self, who: Who, cart: Cart, trial: Trial) -> dict[str, Any] | Refuse:
+        """The same as if it were another moment, with more coupons, and with what a return would give.
+
+        A refusal is one of the return. Nothing is written, whatever is tried.
+        """
+        at = trial.at or self.store.clock()
+        found, wallet = await self._quoted(who, cart, trial, at)
+        back = refund_of(found, wallet, who.user_id, trial.back, at) if trial.back else None
+        return back if isinstance(back, Refuse) else {**quote_view(found), "at": moment(at), "refund": back}
+
+    async def _quoted(self, who: Who, cart: Cart, trial: Trial, now: datetime) -> tuple[Quote, list[Candidate]]:
+        """The quote, and all coupons that it had to choose from."""
         hashed = self.gate.hashed(who)
 
-        def ask(connection: Connection) -> Quote:
+        def ask(connection: Connection) -> tuple[Quote, list[Candidate]]:
             wallet = [Candidate(*pair) for pair in repository.usable_wallet(connection, who.user_id)]
+            wallet += tried(connection, trial.templates, who.user_id, now, self.rates.zone)
             wallet, late = self._first_orders(connection, who.user_id, wallet, now)
             wallet += automatic.candidates(connection, who.user_id, hashed, cart, now, self.rates.zone)
             found = quote(wallet, who.user_id, cart, now, self.rates)
@@ -66,9 +81,9 @@ class Redeemer:
             if broke:  # the hold would be refused, so the price is not promised
                 late += [(candidate, Refuse("budget_exhausted")) for candidate in broke]
                 found = quote([one for one in wallet if one not in broke], who.user_id, cart, now, self.rates)
-            return replace(found, unusable=(*found.unusable, *late))
+            return replace(found, unusable=(*found.unusable, *late)), wallet
 
-        return quote_view(await self.store.fetch(ask))
+        return await self.store.fetch(ask)
 
     async def hold(self, who: Who, coupon_ids: Sequence[str], order_id: str, cart: Cart) -> Command:
         """Lock coupons for an order and freeze its price; asks how risky the order is."""

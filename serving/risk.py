@@ -19,14 +19,17 @@ freeze     refused                               refused
 block      refused                               refused
 ========== ===================================== ==============================================================
 
+Block and allow lists come before all of it (``serving.review.listing``): who is block-listed is refused (``listed``),
+paid order or not, and no machine stops who is allow-listed.
+
 An order that is already paid is only stopped by freeze and block, which a person has decided; anything else that the
 machine says then opens a case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
@@ -36,11 +39,13 @@ from features.network import network
 from serving.client import Fallback, ScoringClient
 from serving.coupons.kinds import prices
 from serving.coupons.refusals import Refuse
-from serving.people.checks import Checks, check_claim, check_order
+from serving.people.checks import Checks, check_claim, check_order, claim_says, order_says
 from serving.privacy import Hasher
-from serving.review.case import ACTIONS
-from serving.review.flags import standing_of
+from serving.review.case import ACTIONS, WATCH
+from serving.review.flags import Holding, holding_of
+from serving.review.listing import Listing, listing_of, networks_around
 from serving.review.live import report_withheld
+from serving.review.rule_gate import AtGate, Limits, at_gate, compare, note, without_hubs
 from serving.scoring.live import RULES_VERSION, weigh
 from serving.scoring.live_words import live_reasons
 from serving.scoring.messages import Risk, RiskRequest
@@ -53,6 +58,7 @@ from serving.store.shelf import find_template
 from serving.store.unit import Answer, Store, Transaction
 from serving.who import Who
 
+_OPEN = ("allow", "watch", "cap")
 _CLOSED = {"freeze": "account_frozen", "block": "account_blocked"}
 DAY = timedelta(days=1)
 # Longer than a question to scoring and its claim may lie apart on the clocks of two processes.
@@ -63,14 +69,21 @@ AGO = timedelta(seconds=10)
 class Asked:
     """The answer of scoring with the keyed hashes (device, ip, address) of what came with the request.
 
-    ``at`` is the moment that was asked about, ``seen`` the claims of others on the same things up to then.
+    ``at`` is the moment that was asked about, ``seen`` the claims of others on the same things up to then. ``near`` is
+    the user without the things that a lead has named as hubs: these are kept and counted, but link nobody.
     """
 
     who: Who
     risk: Risk
     hashed: Mapping[str, str | None]
     at: datetime
+    near: Who
     seen: Sequence[Seen] = ()
+
+    @property
+    def links(self) -> Mapping[str, str | None]:
+        """The hashes of what may link."""
+        return _links(self.near, self.hashed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,85 +113,141 @@ class RiskGate:
         now = self.store.clock()
         hashed = self.hashed(who)
 
-        def known(connection: Connection) -> tuple[str | None, Sequence[Seen], dict[str, float]]:
-            seen = seen_lately(connection, who.user_id, hashed, now - LONGEST, now)
-            live = _company(connection, who, seen, now, hashed, template_id)
+        def known(connection: Connection) -> tuple[str | None, Who, Sequence[Seen], dict[str, float]]:
+            holding = holding_of(connection, who.user_id, now)
+            near = without_hubs(connection, who, self.hasher, now)
+            if holding.lists:
+                near = _without(near, self._listing(connection, who, hashed, holding, now).trusted)
+            links = _links(near, hashed)
+            seen = seen_lately(connection, who.user_id, links, now - LONGEST, now)
+            live = _company(connection, near, seen, now, links, template_id)
             if occasion == "redemption":
-                live |= habits(connection, who.user_id, hashed, now)
-            return standing_of(connection, who.user_id), seen, live
+                live |= habits(connection, who.user_id, links, now)
+            return holding.standing, near, seen, live
 
-        standing, seen, live = await self.store.fetch(known)
+        standing, near, seen, live = await self.store.fetch(known)
         ask = RiskRequest(
             user_id=who.user_id,
-            device_id=who.device_id,
-            ip=who.ip,
-            address=who.address,
+            device_id=near.device_id,
+            ip=near.ip,
+            address=near.address,
             terminal=who.terminal,
-            counts=counts_of(seen, hashed, now),
+            counts=counts_of(seen, _links(near, hashed), now),
             live=live,
             occasion=occasion,
         )
         risk = await self.scoring.risk(ask, Fallback({}, standing, self.salt, self.holdout))
         if risk.fallback and live:
             risk = by_rules(risk, live, who.terminal)
-        return Asked(who, risk, hashed, now, seen)
+        return Asked(who, risk, hashed, now, near, seen)
 
     def honour_claim(self, tx: Transaction, asked: Asked, template_id: str | None = None) -> Answer | Refuse | None:
         """None when the claim may go on; otherwise what the user is told."""
         risk = self._meanwhile(tx, asked, template_id)
+        if isinstance(risk, Refuse):
+            return risk
         if risk.action in _CLOSED:
             return Refuse(_CLOSED[risk.action])
-        if risk.action not in ("allow", "cap") and not (risk.action == "step_up" and asked.who.stepped_up):
+        if risk.action not in _OPEN and not (risk.action == "step_up" and asked.who.stepped_up):
             return _withheld(tx, asked, risk, "under_review")
-        capped = self._capped(tx, asked.who.user_id) if risk.action == "cap" else None
-        return capped or check_claim(tx, asked.who.user_id, asked.hashed, self.checks)
+        rule, user_id = self._rule(tx), asked.who.user_id
+        if risk.action == "cap" and (capped := self._capped(tx, user_id, rule)) is not None:
+            return capped
+        # A crowd on a hub is no wonder; a burst of claims from a network is one whoever stands behind it.
+        told = {**asked.hashed, "device": asked.links["device"]}
+        differing = rule.differing(("ip_claims_per_minute", "device_accounts"))
+        if differing:
+            says = claim_says(tx, user_id, told, rule.live.checks)
+            compare(tx, user_id, says, differing, lambda limits: claim_says(tx, user_id, told, limits.checks))
+        return check_claim(tx, user_id, told, rule.live.checks)
 
     def honour_order(
         self, tx: Transaction, asked: Asked, goods_cents: int, *, paid: bool = False
     ) -> Answer | Refuse | None:
         """The same for an order of ``goods_cents``; ``paid`` when its price was promised and paid already."""
         risk = self._now(tx, asked)
+        if isinstance(risk, Refuse):
+            return risk
         if risk.action in _CLOSED:
             return Refuse(_CLOSED[risk.action])
-        passes = risk.action in ("allow", "cap", "revoke") or (risk.action == "step_up" and asked.who.stepped_up)
+        passes = risk.action in (*_OPEN, "revoke") or (risk.action == "step_up" and asked.who.stepped_up)
         if paid:
             if not passes:
                 _withheld(tx, asked, risk, "order_under_review")
             return None
         if not passes:
             return _withheld(tx, asked, risk, "order_under_review")
-        return check_order(tx, asked.who.user_id, goods_cents, self.checks)
+        rule, user_id = self._rule(tx), asked.who.user_id
+        differing = rule.differing(("large_order_cents", "orders_in_a_row", "orders_within"))
+        if differing:
+            says = order_says(tx, user_id, goods_cents, rule.live.checks)
+            compare(tx, user_id, says, differing, lambda limits: order_says(tx, user_id, goods_cents, limits.checks))
+        return check_order(tx, user_id, goods_cents, rule.live.checks)
 
-    @staticmethod
-    def _now(tx: Transaction, asked: Asked) -> Risk:
-        """The answer of scoring, or what stands against the user by now if that is stricter."""
-        standing = standing_of(tx.connection, asked.who.user_id)
-        if standing is None or ACTIONS.index(standing) <= ACTIONS.index(asked.risk.action):
+    def _rule(self, tx: Transaction) -> AtGate:
+        """The limits that hold at this moment: what was promoted at the console over the settings."""
+        return at_gate(tx.connection, Limits(self.checks, self.capped_per_day))
+
+    def _listing(
+        self, connection: Connection, who: Who, hashed: Mapping[str, str | None], holding: Holding, now: datetime
+    ) -> Listing:
+        around = networks_around(self.hasher, who.ip) if holding.networks else ()
+        return listing_of(connection, who.user_id, hashed, around, now)
+
+    def _now(self, tx: Transaction, asked: Asked) -> Risk | Refuse:
+        """The answer of scoring, or what stands against the user by now if that is stricter; lists come before both."""
+        holding = holding_of(tx.connection, asked.who.user_id, tx.now)
+        if holding.lists:
+            listing = self._listing(tx.connection, asked.who, asked.hashed, holding, tx.now)
+            if listing.blocked:
+                return Refuse("listed")
+            if listing.allowed:
+                return asked.risk.model_copy(update={"action": holding.by_person or "allow", "flagged": True})
+        standing = holding.standing
+        if standing is None or standing == WATCH or ACTIONS.index(standing) <= ACTIONS.index(asked.risk.action):
             return asked.risk
         return asked.risk.model_copy(update={"action": standing, "flagged": True})
 
-    def _meanwhile(self, tx: Transaction, asked: Asked, template_id: str | None) -> Risk:
+    def _meanwhile(self, tx: Transaction, asked: Asked, template_id: str | None) -> Risk | Refuse:
         """``_now``, or what the built-in rules say of claims that were committed since scoring was asked."""
         risk, user_id = self._now(tx, asked), asked.who.user_id
-        if risk.flagged:
+        if isinstance(risk, Refuse) or risk.flagged:
             return risk
         since = asked.at - AGO
-        lately = seen_lately(tx.connection, user_id, asked.hashed, since, tx.now)
+        lately = seen_lately(tx.connection, user_id, asked.links, since, tx.now)
         if len(lately) == sum(row.at >= since for row in asked.seen):
             return risk
-        seen = seen_lately(tx.connection, user_id, asked.hashed, tx.now - LONGEST, tx.now)
-        live = _company(tx.connection, asked.who, seen, tx.now, asked.hashed, template_id)
+        seen = seen_lately(tx.connection, user_id, asked.links, tx.now - LONGEST, tx.now)
+        live = _company(tx.connection, asked.near, seen, tx.now, asked.links, template_id)
         return by_rules(risk, live, asked.who.terminal)
 
-    def _capped(self, tx: Transaction, user_id: str) -> Refuse | None:
+    def _capped(self, tx: Transaction, user_id: str, rule: AtGate) -> Refuse | None:
         lately, first = tx.connection.execute(
             select(func.count(), func.min(coupons.c.claimed_at)).where(
                 coupons.c.user_id == user_id, coupons.c.claimed_at > tx.now - DAY
             )
         ).one()
-        if lately < self.capped_per_day:
+        if lately < rule.live.capped_per_day:
+            for change_id, limits in rule.shadows:
+                if lately >= limits.capped_per_day:
+                    note(tx, change_id, "capped", "stop", user_id)
             return None
         return Refuse("capped", max(1, int((first + DAY - tx.now).total_seconds())), "seconds")
+
+
+def _without(who: Who, kinds: Collection[str]) -> Who:
+    """The user without things of these kinds, which a list says are no evidence."""
+    return replace(
+        who,
+        device_id=None if "device" in kinds else who.device_id,
+        ip=None if "ip" in kinds else who.ip,
+        address=None if "address" in kinds else who.address,
+    )
+
+
+def _links(near: Who, hashed: Mapping[str, str | None]) -> Mapping[str, str | None]:
+    raw = {"device": near.device_id, "ip": near.ip, "address": near.address}
+    return {kind: value if raw[kind] is not None else None for kind, value in hashed.items()}
 
 
 def by_rules(risk: Risk, live: Mapping[str, float], terminal: str | None) -> Risk:

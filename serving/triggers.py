@@ -16,7 +16,7 @@ from serving.coupons.kinds import GiftPack, LuckyDraw
 from serving.coupons.refusals import Refuse
 from serving.coupons.template import Template
 from serving.issuer import CLAIM_WITHIN, Issuer
-from serving.review.flags import standing_of
+from serving.review.flags import standings_of
 from serving.scoring.messages import Decision as Scored
 from serving.scoring.messages import DecisionRequest
 from serving.store.claimable import claimable
@@ -89,7 +89,7 @@ def _eligible(
     return Eligible(
         priced,
         {template_id: cents for template_id, cents in most.items() if cents is not None},
-        standing_of(connection, who.user_id),
+        standings_of(connection, [who.user_id], now).get(who.user_id),
         {**live_counts(connection, who.user_id, hashed, now), **claim_counts(connection, who.user_id, now)},
     )
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from serving.api import catalogue, display, issuing, people, redeeming, sandbox, webhooks
+from serving.api import appeals, catalogue, decisions, display, issuing, people, redeeming, sandbox, webhooks
 from serving.api.ledger_ready import ledger_ready
 from serving.api.plumbing import add_plumbing
 from serving.api.problems import add_problem_handlers
@@ -62,7 +62,7 @@ def build(sides: Sides, keys: KeyRing, outgoing: Outgoing, advice: Advice) -> Fa
     registry = CollectorRegistry()
     registry.register(_Consulting(live.issuer.scoring))
     add_plumbing(app, ledger_ready(live.store), registry)
-    for part in (catalogue, issuing, redeeming, display, people, webhooks, sandbox):
+    for part in (catalogue, issuing, redeeming, decisions, display, people, appeals, webhooks, sandbox):
         app.include_router(part.router)
     return app
 

@@ -22,6 +22,7 @@ from serving.coupons.rewards import GROUP_BUY
 from serving.issuer import Issuer
 from serving.keys import CATALOGUE_WRITE, CLAIMS, REVIEW, TRIGGERS
 from serving.openapi.describe import problems_of
+from serving.review.evidence.keeping import with_evidence
 from serving.review.store import upsert
 from serving.who import Who
 
@@ -147,6 +148,9 @@ async def reward(
     responses={200: {"model": answers.FlagsTaken}},
 )
 async def put_flags(body: FlagsBody, write: Annotated[Write, Depends(writes(REVIEW))]) -> Response:
-    """Flags of an abuse run: one case per ring or user; the same flags twice change nothing."""
-    command = upsert([flag.value() for flag in body.flags], "flow")
-    return await write.run(body, command)
+    """Flags of an abuse run: one case per ring or user; the same flags twice change nothing.
+
+    What the run knew of a ring or account comes with them as ``evidence``, of which the latest is kept.
+    """
+    command = upsert([flag.value() for flag in body.flags], "flow", body.version)
+    return await write.run(body, with_evidence(command, [found.value() for found in body.evidence]))

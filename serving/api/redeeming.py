@@ -10,15 +10,21 @@ from fastapi.responses import Response
 from serving.api.access import allowed, side_of
 from serving.api.answers import orders as answers
 from serving.api.answers import refused
-from serving.api.answers.quotes import Quote
-from serving.api.order_bodies import HoldBody, QuoteBody, RedemptionBody, RefundBody, RollbackBody
+from serving.api.answers.trials import TriedQuote
+from serving.api.order_bodies import HoldBody, RedemptionBody, RefundBody, RollbackBody
 from serving.api.paging import Id, found
+from serving.api.problems import answer_response, request_id
+from serving.api.quote_bodies import TrialQuoteBody
 from serving.api.writes import Write, writes
+from serving.coupons.refusals import Refuse
 from serving.keys import ORDERS, QUOTES
 from serving.openapi.describe import problems_of
 from serving.redeemer import Redeemer
+from serving.store.unit import Answer, refusal
+from serving.trial import NO_TRIAL
 
 Owner = Annotated[str | None, Query(max_length=120, description="answer only if it is this user's")]
+_NO_RETURN = ("freight_already_refunded", "line_unknown", "unit_already_refunded", "unit_unknown")
 
 router = APIRouter(prefix="/v1", tags=["redeemer"])
 
@@ -31,11 +37,22 @@ def _redeemer(request: Request) -> Redeemer:
     "/quotes",
     dependencies=[Depends(allowed(QUOTES))],
     summary="Price a cart with the user's coupons",
-    responses={200: {"model": Quote}},
+    response_model=None,
+    responses={200: {"model": TriedQuote}, **problems_of(*_NO_RETURN)},
 )
-async def quote(request: Request, body: QuoteBody) -> dict[str, Any]:
-    """Usable and unusable coupons for a cart with the reason, and the best combination, split by line and unit."""
-    return await _redeemer(request).quote(body.who(body.cart.terminal), body.cart.value())
+async def quote(request: Request, body: TrialQuoteBody) -> dict[str, Any] | Response:
+    """Usable and unusable coupons for a cart with the reason, and the best combination, split by line and unit.
+
+    `at`, `with_templates` and `refund` try out what is not so; a refusal is one of `refund`.
+    """
+    who, cart, trial = body.who(body.cart.terminal), body.cart.value(), body.trial()
+    if trial == NO_TRIAL:
+        return await _redeemer(request).quote(who, cart)
+    quoted = await _redeemer(request).try_out(who, cart, trial)
+    if not isinstance(quoted, Refuse):
+        return quoted
+    said = refusal(quoted)
+    return answer_response(Answer(said.status, {**said.body, "request_id": request_id.get()}))
 
 
 @router.post(

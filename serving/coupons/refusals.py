@@ -164,11 +164,69 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
         "webhook_unknown": Entry("There is no such webhook.", "该 Webhook 不存在。", 404),
         "webhook_disabled": Entry("This webhook is disabled.", "该 Webhook 已停用。"),
         "event_unknown": Entry("There is no such event.", "事件不存在。", 404),
+        # changes of the abuse rule
+        "rule_unknown": Entry("There is no such change of the rule.", "规则变更不存在。", 404),
+        "rule_state": Entry("This change is not at the step where that can be done.", "该变更当前状态不支持此操作。"),
+        "rule_same": Entry("The live rule says this already.", "与现行规则相同，无需变更。"),
+        "rule_first": Entry(
+            "Nothing was promoted yet, so there is nothing to go back to.", "尚未发布过变更，无法回退。"
+        ),
+        "rule_untested": Entry("A finished backtest of exactly this rule is needed first.", "须先完成对该规则的回测。"),
+        "rule_stale": Entry(
+            "The live rule has changed since the backtest; run it again.", "回测后现行规则已变更，请重新回测。"
+        ),
+        "rule_own": Entry("Another person has to approve or reject this.", "须由他人批准或驳回。", 403),
+        "rule_shadows": Entry(
+            "Three rules are in shadow already; end one first.", "已有三条规则处于影子运行，请先结束其一。"
+        ),
+        # block and allow lists, appeals, reveals
+        "listed": Entry("Coupons cannot be used here; ask for a review.", "当前无法使用优惠券，可申请复核。", 403),
+        "list_entry_unknown": Entry("There is no such entry.", "名单记录不存在。", 404),
+        "list_entry_exists": Entry(
+            "This value is on the list already; prolong that entry instead.", "该值已在名单中，请延长原记录。"
+        ),
+        "list_entry_removed": Entry("This entry has been removed.", "该名单记录已移除。"),
+        "list_needs_lead": Entry(
+            "Many settled accounts share this; only a lead may block it.", "该值被多个老用户共用，须由组长封禁。", 403
+        ),
+        "appeal_open": Entry("An appeal of this account is waiting already.", "该账号已有待处理的申诉。"),
+        "appeal_unknown": Entry("There is no such appeal.", "申诉不存在。", 404),
+        "appeal_decided": Entry("This appeal has been decided.", "该申诉已处理。"),
+        "reveals_too_many": Entry(
+            "You have looked at as many raw values as an hour allows.", "一小时内查看明文次数已达上限。", 429
+        ),
         # people and review
         "clock_backwards": Entry("The test clock moves forward only.", "测试时钟只能向前拨。"),
         "action_unknown": Entry("There is no such action.", "处置记录不存在。", 404),
         "action_undone": Entry("This action has been undone.", "该处置已撤销。"),
         "case_unknown": Entry("There is no such case.", "案件不存在。", 404),
         "case_decided": Entry("This case has been decided.", "该案件已处理。"),
+        "case_leased": Entry("Somebody else has this case in hand.", "该案件正由他人处理。"),
+        "lease_over": Entry("Your time for this case is over; take it again.", "领取已到期，请重新领取。"),
+        "case_not_yours": Entry("Another person has to decide this.", "须由他人处理。", 403),
+        "case_not_decided": Entry("This case has not been decided.", "该案件尚未处理。"),
+        "case_proposed": Entry("A proposal waits for a second person.", "该案件已有处置建议，等待复核。"),
+        "case_changed": Entry(
+            "The case has other members now than you were shown; look again.", "案件成员已变化，请重新查看。"
+        ),
+        "not_proposed": Entry("There is no proposal to answer.", "没有待复核的处置建议。"),
+        "snooze_end": Entry("The end must lie ahead, within 90 days.", "截止时间须在今后 90 天内。"),
+        "queue_view_unknown": Entry("There is no such view.", "视图不存在。", 404),
+        "queue_views_full": Entry(
+            "You have as many views as there may be; delete one.", "视图数量已达上限，请先删除。"
+        ),
+        # staff
+        "staff_unknown": Entry("There is no such account.", "没有该账户。", 404),
+        "staff_exists": Entry("An account of this name exists.", "该账户名已存在。"),
+        "staff_disabled": Entry("This account is disabled.", "该账户已停用。"),
+        "staff_last_admin": Entry("The last active admin stays.", "最后一位在用的管理员不能停用或更改。"),
+        "staff_elsewhere": Entry("This account is not kept here.", "该账户由其他身份来源管理。"),
+        "password_wrong": Entry("The password is not right.", "密码不正确。", 403),
     }
 )
+
+
+def words(code: str) -> tuple[str, str]:
+    """A refusal in English and Chinese, for a page that was sent on with its code."""
+    entry = CATALOGUE[code]
+    return entry.en, entry.zh

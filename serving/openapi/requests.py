@@ -107,10 +107,12 @@ REQUESTS: Mapping[str, Mapping[str, Body]] = {
 # By path parameter.
 PATHS: Mapping[str, Any] = {
     "action_id": "act_01kqgdbj000000000000000000",
+    "appeal_id": "apl_01kqgdbj000000000000000000",
     "campaign_id": "spring",
     "code": "coupon_unknown",
     "event_id": "evt_01kqgdbj000000000000000000",
     "hold_id": "hold_01kqgdbj000000000000000000",
+    "decision_id": "dec_01kqgdbj000000000000000000",
     "order_id": "o_7001",
     "place": "venue_page",
     "sku": "cream-50",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Integer, bindparam, func, select
 
@@ -18,6 +19,9 @@ from serving.review.store import put
 from serving.store.rows import Prepared
 from serving.store.schema import coupons, orders
 from serving.store.unit import Answer, Transaction, refusal
+
+STOPS = frozenset({"orders_burst", "ip_burst"})
+"""Checks that refuse for as long as they last; the others ask a person to look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,7 @@ class Checks:
 
 def check_order(tx: Transaction, user_id: str, goods_cents: int, checks: Checks) -> Answer | None:
     """Put a large order before a person (F183); refuse the order after too many in a short time (F184)."""
-    since = tx.now - checks.orders_within
-    lately = _ORDERS.one(tx.connection, {"of_user": user_id, "since": since}).found
+    lately = _orders_lately(tx, user_id, checks)
     if lately >= checks.orders_in_a_row:
         minutes = int(checks.orders_within.total_seconds() // 60)
         reason = Reason(
@@ -51,23 +54,30 @@ def check_order(tx: Transaction, user_id: str, goods_cents: int, checks: Checks)
     return None
 
 
-def check_claim(tx: Transaction, user_id: str, hashed: Mapping[str, str | None], checks: Checks) -> Answer | None:
-    """Warn of a device with many accounts (F185); refuse a burst of claims from one network (F186)."""
-    asked = {
-        "of_user": user_id,
-        "of_ip": hashed.get("ip"),
-        "of_device": hashed.get("device"),
-        "since_minute": tx.now - timedelta(minutes=1),
-        "since_days": tx.now - checks.device_within,
-    }
+def order_says(tx: Transaction, user_id: str, goods_cents: int, checks: Checks) -> str | None:
+    """Which check an order of this moment would meet; the word for it, and nothing is done."""
+    if _orders_lately(tx, user_id, checks) >= checks.orders_in_a_row:
+        return "orders_burst"
+    return "large_order" if goods_cents >= checks.large_order_cents else None
+
+
+def claim_says(tx: Transaction, user_id: str, hashed: Mapping[str, str | None], checks: Checks) -> str | None:
+    """Which check a claim of this moment would meet; the word for it, and nothing is done."""
+    asked = _asked(tx, user_id, hashed, checks)
     enough = {"enough_claims": checks.ip_claims_per_minute, "enough_others": checks.device_accounts - 1}
     found = _BOUNDED.one(tx.connection, {**asked, **enough})
-    burst, crowded = (
-        asked["of_ip"] is not None and found.claims >= checks.ip_claims_per_minute,
-        asked["of_device"] is not None and found.others >= checks.device_accounts - 1,
-    )
-    if not burst and not crowded:
+    if asked["of_ip"] is not None and found.claims >= checks.ip_claims_per_minute:
+        return "ip_burst"
+    crowded = asked["of_device"] is not None and found.others >= checks.device_accounts - 1
+    return "device_accounts" if crowded else None
+
+
+def check_claim(tx: Transaction, user_id: str, hashed: Mapping[str, str | None], checks: Checks) -> Answer | None:
+    """Warn of a device with many accounts (F185); refuse a burst of claims from one network (F186)."""
+    says = claim_says(tx, user_id, hashed, checks)
+    if says is None:
         return None
+    asked, burst = _asked(tx, user_id, hashed, checks), says == "ip_burst"
     whole = _BOUNDED.one(tx.connection, {**asked, "enough_claims": ALL, "enough_others": ALL})
     if burst:
         reason = Reason(
@@ -81,6 +91,21 @@ def check_claim(tx: Transaction, user_id: str, hashed: Mapping[str, str | None],
     reason = Reason("device_accounts", f"{accounts} accounts on this device", f"该设备上有 {accounts} 个账号")
     _notice(tx, user_id, reason, 0.4)
     return None
+
+
+def _orders_lately(tx: Transaction, user_id: str, checks: Checks) -> int:
+    since = tx.now - checks.orders_within
+    return int(_ORDERS.one(tx.connection, {"of_user": user_id, "since": since}).found)
+
+
+def _asked(tx: Transaction, user_id: str, hashed: Mapping[str, str | None], checks: Checks) -> dict[str, Any]:
+    return {
+        "of_user": user_id,
+        "of_ip": hashed.get("ip"),
+        "of_device": hashed.get("device"),
+        "since_minute": tx.now - timedelta(minutes=1),
+        "since_days": tx.now - checks.device_within,
+    }
 
 
 _ORDERS = Prepared(

@@ -7,16 +7,26 @@ freezing and blocking wait for a verdict.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-ACTIONS = ("allow", "cap", "hold", "step_up", "withhold", "revoke", "freeze", "block")
-VERDICTS = ("abusive", "legitimate")
+from serving.review.judgement import ABUSIVE, ACTIONS, LEGITIMATE, VERDICTS, WATCH, Judgement
+
+__all__ = [
+    "ABUSIVE", "ACTIONS", "LEGITIMATE", "VERDICTS", "WATCH", "Case", "Declined", "Flag", "Judgement", "Reason",
+    "Released", "Undone",
+]  # fmt: skip
+
 OPEN, DECIDED = "open", "decided"
+AUDIT, SECOND = "audit", "second"
+"""Sources of cases that are looked at blind: a slice of what nothing flagged, and copies for a second look."""
 _MACHINE_LIMIT = ACTIONS.index("withhold")
 
 OPENED, UPDATED, JUDGED = "case.opened", "case.updated", "case.decided"
+CLAIMED, LET_GO, SNOOZED = "case.claimed", "case.let_go", "case.snoozed"
+PROPOSED, DECLINED = "case.proposed", "case.declined"
+UNDONE, RELEASED = "case.undone", "case.member_released"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,42 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class Declined:
+    """The last proposal that came to nothing; ``by`` is empty when new members made it void."""
+
+    by: str
+    proposer: str
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Who took the last decision back, and why."""
+
+    by: str
+    reason_code: str
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A member whom an appeal has cleared, whatever the case says of the others."""
+
+    by: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
+    """``lease_until`` and ``snoozed_until`` are ends: what lies before now holds no longer.
+
+    ``action``, ``verdict``, ``reason_code``, ``note`` and ``exceptions`` are those of the decision; ``decided_by`` made
+    it and ``approved_by``, where two were needed, agreed. ``not_by`` is a person who may not decide it.
+    """
+
     case_id: str
     subject: str
     source: str
@@ -57,6 +102,22 @@ class Case:
     decided_at: datetime | None = None
     note: str = ""
     n: int = 1
+    blind: bool = False
+    not_by: str | None = None
+    reason_code: str | None = None
+    approved_by: str | None = None
+    exceptions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    lease_by: str | None = None
+    lease_until: datetime | None = None
+    snoozed_until: datetime | None = None
+    snoozed_by: str | None = None
+    snooze_reason: str = ""
+    proposal: Judgement | None = None
+    proposed_by: str | None = None
+    proposed_at: datetime | None = None
+    declined: Declined | None = None
+    undone: Undone | None = None
+    released: Mapping[str, Released] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -71,13 +132,42 @@ class Case:
     def users(self) -> tuple[str, ...]:
         return tuple(flag.user_id for flag in self.flags)
 
+    @property
+    def is_ring(self) -> bool:
+        return self.subject.startswith("ring:") or len(self.flags) > 1
+
+    @property
+    def hidden(self) -> bool:
+        """Whether score, reasons, suggestion and source are kept from the reader, so that nothing leads the eye."""
+        return self.blind and self.state == OPEN
+
+    def holder(self, now: datetime) -> str | None:
+        """Who has the case in hand at ``now``."""
+        return self.lease_by if self.lease_until is not None and now < self.lease_until else None
+
+    def asleep(self, now: datetime) -> bool:
+        return self.snoozed_until is not None and now < self.snoozed_until
+
+    def verdict_of(self, user_id: str) -> tuple[str, str] | None:
+        """(verdict, action) of one member of a decided case; an appeal's word comes before the decision's."""
+        if user_id in self.released:
+            return LEGITIMATE, "allow"
+        if self.state != DECIDED:
+            return None
+        return self.exceptions.get(user_id, (str(self.verdict), str(self.action)))
+
     def standing(self, flag: Flag) -> str | None:
         """What holds for the user of a flag now; None while a case only asks a person to look.
 
-        An "allow" that a person has decided clears the user; an "allow" that nobody has decided says nothing.
+        An "allow" that a person has decided clears the user; an "allow" that nobody has decided says nothing. A second
+        look says how far people agree, and changes nothing for anybody.
         """
-        if self.state == DECIDED:
-            return "allow" if self.verdict == "legitimate" else str(self.action)
+        if self.source == SECOND:
+            return None
+        decided = self.verdict_of(flag.user_id)
+        if decided is not None:
+            verdict, action = decided
+            return "allow" if verdict == LEGITIMATE else action
         if flag.action == "allow":
             return None
         return ACTIONS[min(ACTIONS.index(flag.action), _MACHINE_LIMIT)]
@@ -93,32 +183,11 @@ def strongest_first(flags: Iterable[Flag]) -> tuple[Flag, ...]:
     return tuple(sorted(flags, key=lambda flag: (-flag.score, flag.user_id)))
 
 
-def apply(case: Case | None, kind: str, data: Mapping[str, Any]) -> Case:
-    """The state after an event, as it is stored: used by the store and when the ledger is rebuilt."""
-    at = datetime.fromisoformat(data["at"])
-    if kind == OPENED and case is None:
-        return Case(data["case_id"], data["subject"], data["source"], _flags(data), at)
-    if kind == UPDATED and case is not None and case.state == OPEN:
-        return replace(case, flags=_flags(data), n=case.n + 1)
-    if kind == JUDGED and case is not None and case.state == OPEN:
-        return replace(
-            case,
-            state=DECIDED,
-            verdict=data["verdict"],
-            action=data["action"],
-            decided_by=data["reviewer"],
-            decided_at=at,
-            note=data["note"],
-            n=case.n + 1,
-        )
-    raise ValueError(f"{kind} of a case that is {case.state if case else 'not open'}")
-
-
 def flags_to_data(flags: Iterable[Flag]) -> list[dict[str, Any]]:
     return [{**asdict(flag), "reasons": [asdict(reason) for reason in flag.reasons]} for flag in flags]
 
 
-def _flags(data: Mapping[str, Any]) -> tuple[Flag, ...]:
+def flags_of(data: Mapping[str, Any]) -> tuple[Flag, ...]:
     return tuple(flag_from_data(value) for value in data["flags"])
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[\x21-\x7e]+$")]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-ACTIONS = ("allow", "cap", "hold", "step_up", "withhold", "revoke", "freeze", "block")
+ACTIONS = ("allow", "watch", "cap", "hold", "step_up", "withhold", "revoke", "freeze", "block")
 KEEPS_COUPONS = ("withhold", "revoke", "freeze", "block")
 """Actions that keep coupons from an account; a ``hold`` waits for a reviewer and keeps nothing."""
 Action = Annotated[str, StringConstraints(pattern=f"^({'|'.join(ACTIONS)})$")]

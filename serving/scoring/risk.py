@@ -140,6 +140,8 @@ def _risk(
             modelled = stricter(modelled, live.action)
             reasons = [*live_reasons(_near(ask), live), *reasons]
             versions.setdefault("risk", RULES_VERSION)
+    if standing == "watch":
+        standing = None  # watched and not stopped: what a machine says of such a user counts as of any other
     if standing is not None:
         # A person has looked, or a case is open: what stands replaces the machine's own suggestion.
         modelled = standing

@@ -209,7 +209,7 @@ def _statement(lists: Mapping[str, list[Any]]) -> Executable:
         .group_by(orders.c.user_id)
     )
     flagged = select(literal("flag"), flags.c.user_id, flags.c.flagged_at, number, flags.c.standing).where(
-        flags.c.user_id.in_(of_users), flags.c.flagged_at <= now
+        flags.c.user_id.in_(of_users), flags.c.standing.is_not(None), flags.c.flagged_at <= now
     )
     done = select(
         literal("act"), account_actions.c.user_id, account_actions.c.taken_at, number, account_actions.c.action

@@ -68,6 +68,10 @@ events = Table(
     Column("request_key", String(255), nullable=False),
     Column("data", Text, nullable=False),
     UniqueConstraint("stream", "n"),
+    # by which the audit log is searched, newest first
+    Index("ix_events_actor_seq", "actor", "seq"),
+    Index("ix_events_kind_seq", "kind", "seq"),
+    Index("ix_events_at", "at"),
 )
 
 outbox = Table(
@@ -259,28 +263,44 @@ cases = Table(
     metadata,
     Column("case_id", String(40), primary_key=True),
     Column("subject", String(160), nullable=False),
+    Column("source", String(80), nullable=False),
     Column("state", String(12), nullable=False),
     Column("score", Float, nullable=False),
     Column("action", String(20), nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("first_reasons", Text, nullable=False),  # of its strongest member; what a list of cases shows
     Column("detail", Text, nullable=False),
+    # A blind case keeps what a machine thinks of it to itself; ``not_by`` is who may not decide it.
+    Column("blind", Boolean, nullable=False),
+    Column("not_by", String(80)),
+    Column("lease_by", String(80)),
+    Column("lease_until", Moment),
+    Column("snoozed_until", Moment),
+    Column("proposal", Text),
+    Column("proposed_by", String(80)),
     Column("verdict", String(20)),
     Column("decided_action", String(20)),
+    Column("reason_code", String(40)),
     Column("decided_by", String(80)),
     Column("decided_at", Moment),
+    Column("undone_at", Moment),
+    Column("life", Text, nullable=False),
     Column("opened_at", Moment, nullable=False),
     Column("n", Integer, nullable=False),
     CheckConstraint("state IN ('open', 'decided')", name="state"),
     Index("ix_cases_state_score", "state", "score"),
-    # one open case per ring or user
+    Index("ix_cases_state_decided_at", "state", "decided_at"),
+    # one open case per ring or user, beside those whose verdict was undone
     Index(
         "ix_cases_open_subject",
         "subject",
         unique=True,
-        sqlite_where=text("state = 'open'"),
-        postgresql_where=text("state = 'open'"),
+        sqlite_where=text("state = 'open' AND undone_at IS NULL"),
+        postgresql_where=text("state = 'open' AND undone_at IS NULL"),
     ),
 )
 
+# One row for every member of every case, in the order of the case.
 flags = Table(
     "flags",
     metadata,
@@ -288,7 +308,8 @@ flags = Table(
     Column("case_id", String(40), primary_key=True),
     Column("score", Float, nullable=False),
     Column("action", String(20), nullable=False),
-    Column("standing", String(20), nullable=False),  # what holds for the user now
+    Column("standing", String(20)),  # what holds for the user now; NULL while a person is only asked to look
+    Column("position", Integer, nullable=False),
     Column("flagged_at", Moment, nullable=False),
-    Index("ix_flags_case_id", "case_id"),
+    Index("ix_flags_case_id_position", "case_id", "position"),
 )

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Table, select
 
 from serving.coupons.coupon import ImpossibleError
 from serving.coupons.money import InvalidError
+from serving.staff.rebuild import Notes, Staff
 from serving.store import schema
 from serving.store.engine import reader_engine, require_ledger
 from serving.store.legacy import UPGRADED, Legacy, old_until
@@ -26,8 +27,12 @@ from serving.store.rebuild import EventRow, Rebuilder, Rows, reads
 from serving.store.rebuild_claims import ClaimCounters
 from serving.store.rebuild_clock import ClockEvents
 from serving.store.rebuild_coupons import Coupons, Orders
+from serving.store.rebuild_evidence import CaseEvidence
+from serving.store.rebuild_feedback import AuditRounds
+from serving.store.rebuild_lists import ListsAndAppeals
 from serving.store.rebuild_people import People
-from serving.store.rebuild_review import Cases, Decisions
+from serving.store.rebuild_review import Cases, Decisions, QueueViews
+from serving.store.rebuild_rules import Rules
 from serving.store.rebuild_shelf import Shelf
 from serving.store.verify_draws import broken_draws
 from serving.store.verify_laws import broken_laws
@@ -44,8 +49,15 @@ REBUILDERS: tuple[Callable[[tzinfo], Rebuilder], ...] = (
     Orders,
     People,
     Cases,
+    AuditRounds,
+    QueueViews,
+    ListsAndAppeals,
+    Rules,
     Webhooks,
     ClockEvents,
+    CaseEvidence,
+    Staff,
+    Notes,
 )
 
 

@@ -18,16 +18,18 @@ ALL = "*"
 # Why an endpoint is disabled: by a person, because nothing arrives for days, or because it answered 410.
 BY_HAND, FAILING, GONE = "by_hand", "failing", "gone"
 OVERLAP = timedelta(hours=24)
-_OWN = "webhook."
+# Events of endpoints tell their addresses; those of staff, of who came in, of what they looked at and of what links
+# accounts are the house's.
+OWN = ("webhook.", "staff.", "entrance.", "audit.", "evidence.")
 
 
 def is_sent(kind: str) -> bool:
-    """Whether events of this kind leave the shop: those about endpoints do not, because they tell their addresses.
+    """Whether events of this kind leave the shop.
 
-    >>> is_sent("coupon.redeemed"), is_sent("webhook.created")
-    (True, False)
+    >>> is_sent("coupon.redeemed"), is_sent("webhook.created"), is_sent("staff.added")
+    (True, False, False)
     """
-    return not kind.startswith(_OWN)
+    return not kind.startswith(OWN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
 from serving.store.cursor import Cursor, Slice
 from serving.store.schema import events
-from serving.webhooks.endpoint import is_sent
+from serving.webhooks.endpoint import OWN, is_sent
 from serving.webhooks.payload import Recorded
 
 _SHOWN = (events.c.event_id, events.c.stream, events.c.kind, events.c.at, events.c.n, events.c.data)
@@ -28,7 +28,7 @@ def find(connection: Connection, event_id: str) -> tuple[int, Recorded] | None:
 
 def newest(connection: Connection, kind: str | None, cursor: Cursor) -> Slice[Recorded]:
     """Events that may be sent, newest first, of one kind or of all."""
-    sent = events.c.kind.not_like("webhook.%")
+    sent = and_(*(~events.c.kind.startswith(own, autoescape=True) for own in OWN))
     query = select(*COLUMNS).where(sent if kind is None else and_(sent, events.c.kind == kind))
     return newest_first(connection, query, events.c.seq, cursor).map(read_event)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-ACCOUNT = ("account_blocked", "account_frozen", "step_up_required")
+ACCOUNT = ("account_blocked", "account_frozen", "listed", "step_up_required")
+APPEAL = ("appeal_open",)
 
 CLAIM = (
     *ACCOUNT,

@@ -266,10 +266,10 @@ async def test_a_risky_claim_is_refused_without_reasons_and_a_person_gets_a_case
     assert (answer.status_code, answer.json()["code"]) == (409, code)
     said = {"type", "title", "status", "code", "detail", "detail_zh", "request_id", "instance"}
     assert set(answer.json()) == said
-    from serving.review.report import open_cases
+    from fakes.cases import open_cases
 
     cases = shop.store.read(open_cases)
-    assert [(row.case.subject, row.case.suggested) for row in cases] == [("user:u1", action)]
+    assert [(case.subject, case.suggested) for case in cases] == [("user:u1", action)]
 
 
 async def test_the_scoring_service_is_told_how_many_coupons_the_user_took_lately(shop: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fakes.cases import open_cases
 from fakes.desk import Desk
 from fakes.scoring import Features, Models, booster
 from fakes.shop import Clock, Scoring, cart, shop_settings
@@ -21,7 +22,6 @@ from oracles.live import company_windows
 from serving.app import Parts, scoring_app
 from serving.issuer import Wanted
 from serving.people.account import TAKEN
-from serving.review.report import open_cases
 from serving.store.company import company
 from serving.store.links import MOST, counts_of, seen_lately
 from serving.store.schema import coupons
@@ -90,7 +90,7 @@ async def test_the_third_puppet_on_one_device_gets_no_coupon(counter: Desk) -> N
     assert counter.issued("welcome") == 2
     assert counter.wallet("u02") == []
     (found,) = counter.store.read(open_cases)
-    (flag,) = found.case.flags
+    (flag,) = found.flags
     assert (flag.user_id, flag.reasons[0].code) == ("u02", "live_device")
     assert flag.reasons[0].en == "2 other new accounts claimed this coupon on this device within 8 minutes"
     assert flag.reasons[0].zh == "8 分钟内该设备上另有 2 个新账号领取此券"
@@ -188,7 +188,7 @@ async def test_the_rules_read_the_same_on_both_databases(desk: Desk) -> None:
     desk.template("welcome", per_user=1)
     desk.user("u00", orders=0, registered_at=desk.clock.now - timedelta(days=1))
     assert await claims(desk, names(3), 4, **PUPPET) == [201, 201, 409]
-    parts = {row.case.flags[0].reasons[0].code for row in desk.store.read(open_cases)}
+    parts = {case.flags[0].reasons[0].code for case in desk.store.read(open_cases)}
     assert parts == {"live_device"}
     desk.verify()
 

@@ -7,12 +7,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from fakes.cases import decided
 from fakes.desk import tally, told
 
 from serving.coupons.draws import pick
 from serving.coupons.kinds import LuckyDraw, NoThreshold, Prize
 from serving.issue import draw_seed
-from serving.review.store import decide
 
 
 @pytest.mark.requirement("F065")
@@ -195,6 +195,6 @@ async def test_a_withheld_reward_is_not_used_up(small_desk: Any) -> None:
     desk.scoring.action = "allow"
     assert told(await desk.reward("review", "u1", ref="review_1")) == "under_review"
     (case,) = desk.events("case.opened")
-    desk.write(decide(case["case_id"], "legitimate", "allow", "reviewer"))
+    decided(desk.store, case["case_id"], "legitimate", "allow")
     assert told(await desk.reward("review", "u1", ref="review_1")) == "won"
     desk.verify()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fakes.cases import decided, open_cases
 from fakes.shop import cart
 
-from serving.review.report import open_cases
-from serving.review.store import decide
-from serving.store.unit import Request
 from serving.store.verify import verify_ledger
 
 
@@ -164,11 +162,10 @@ async def test_a_verdict_to_revoke_takes_the_unused_coupons_of_every_user_of_the
     flags = [{"user_id": user, "score": 0.9, "action": "withhold", "ring_id": "r1"} for user in ("u1", "u2")]
     assert (await shop.post("reviewer", "/v1/flags", {"flags": flags})).status_code == 200
     (listed,) = await shop.store.fetch(open_cases)
-    decision = decide(listed.case.case_id, "abusive", "revoke", "reviewer")
-    await shop.store.run(Request("reviewer", "k1", "decide", "f"), decision)
+    decided(shop.store, listed.case_id, "abusive", "revoke")
     assert [await states(shop, user) for user in ("u1", "u2", "u3")] == [["expired"], ["expired"], ["unused"]]
     (logged,) = (await shop.get("reviewer", "/v1/users/u1/actions")).json()["data"]
-    assert logged["reason"] == f"case:{listed.case.case_id}"
+    assert logged["reason"] == f"case:{listed.case_id}"
     await undo(shop, logged["action_id"])
     assert await states(shop, "u1") == ["unused"]
     assert verify_ledger(shop.settings.ledger_url).exact

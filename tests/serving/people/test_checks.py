@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fakes.cases import open_cases
 from fakes.shop import cart
 
 from serving.review.flags import standings_of
-from serving.review.report import open_cases
 from serving.store.verify import verify_ledger
 
 
 async def reasons(shop: Any) -> list[str]:
     cases = await shop.store.fetch(open_cases)
-    return sorted(reason.code for listed in cases for flag in listed.case.flags for reason in flag.reasons)
+    return sorted(reason.code for case in cases for flag in case.flags for reason in flag.reasons)
 
 
 async def hold(shop: Any, user_id: str, order_id: str, price: int) -> Any:

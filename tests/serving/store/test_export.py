@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from fakes.cases import decided, open_cases
 from fakes.shop import Clock, Scoring, cart
 from fakes.templates import templates
 from fakes.till import Till, basket, flat
@@ -17,11 +18,8 @@ from serving.coupons.kinds import KINDS
 from serving.coupons.template import Campaign, Template
 from serving.review.case import Flag
 from serving.review.push import put_flags
-from serving.review.report import open_cases
-from serving.review.store import decide
 from serving.store.export import EXPORTED, export_tables
 from serving.store.export import template_row as exported_template
-from serving.store.unit import Request
 
 
 @pytest.fixture
@@ -47,8 +45,7 @@ async def test_the_exported_tables_keep_the_contract_and_tell_what_happened(shop
         "checkout", "/v1/holds", {"user_id": "u2", "coupon_ids": [held], "order_id": "o2", "cart": cart(5000)}
     )
     put_flags(shop.store, [Flag("u9", 0.9, "withhold")])
-    case_id = shop.store.read(open_cases)[0].case.case_id
-    shop.store.write(Request("rita", "k", "console", "f"), decide(case_id, "abusive", "revoke", "rita"))
+    decided(shop.store, shop.store.read(open_cases)[0].case_id, "abusive", "revoke")
 
     counts = export_tables(shop.settings.ledger_url, tmp_path / "out")
     assert counts == {"coupons": 2, "decisions": 1, "templates": 3, "verdicts": 1}
@@ -69,7 +66,7 @@ async def test_the_exported_tables_keep_the_contract_and_tell_what_happened(shop
     kinds = {row["template_id"]: (row["kind"], row["valid_days"]) for row in tables["templates"].to_pylist()}
     assert kinds == {"cut": ("threshold_cut", 7), "pct": ("percent", 7), "flat": ("no_threshold", None)}
     (verdict,) = tables["verdicts"].to_pylist()
-    assert (verdict["user_id"], verdict["verdict"], verdict["reviewer"]) == ("u9", "abusive", "rita")
+    assert (verdict["user_id"], verdict["verdict"], verdict["reviewer"]) == ("u9", "abusive", "staff:rita")
 
 
 async def test_a_coupon_of_several_uses_tells_its_last_redemption_that_stands_and_a_revoked_one_has_expired(

@@ -1,14 +1,16 @@
 """Judge abuse rules on the past weeks of a shop: what stands now beside what the budgets and caps ask for.
 
-In: a folder of tables, with verdicts where people have looked. Out: ``report.html``, ``report.json`` and
-``changes.parquet``, the accounts that the solved rule would treat otherwise (user_id, before, after, p, stake_cents).
+In: a folder of tables, with verdicts where people have looked. Out: ``report.html``, ``report.json``, ``sweep.json``
+(figures by review threshold on a fine grid, which the console's threshold tool draws) and ``changes.parquet``, the
+accounts that the solved rule would treat otherwise (user_id, before, after, p, stake_cents).
 Nothing is promoted here: a person compares and decides.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +24,21 @@ from models.abuse.decision.budgets import GRID, Solved, solve
 from models.abuse.decision.innocent import judged, look_alikes
 from models.abuse.decision.report import backtest_report
 from models.abuse.decision.standing import cases_of, spending, stakes, typical_coupon_cents
+from models.abuse.decision.sweep import FINE, sweep
 from models.abuse.detect import detect
 from models.abuse.folder import open_folder
 from models.abuse.marks import DAY
 from models.abuse.shop import shop_before
 from models.abuse.steps import Progress, steps
 from models.report import check_folder
-from pipelines.abuse_rule import caps_of, decider_of
+from pipelines.abuse_rule import caps_of, decider_of, standing_rule, without_hubs
 from serving.settings import Settings, load_settings
 
-CHANGES = "changes.parquet"
+CHANGES, SWEEP = "changes.parquet", "sweep.json"
+SHOWN = (
+    "review", "caught_cents", "lost_cents", "honest_met", "review_hours_per_day", "cost_cents", "friction_cents",
+    "effort_cents", "cases_per_day", "precision_of_judged", "recall_of_judged", "look_alike_review_rate",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,13 +74,17 @@ def backtest_abuse(
     if days < 1:
         raise InputError("days", days, "at least 1")
     capacity = settings.risk.review_capacity_per_day if per_day is None else per_day
+    rule = standing_rule(settings)
+    settings = rule.settings(settings)
     decider = decider_of(settings.risk)
     with steps(progress) as step:
         step("reading tables")
         check_folder(out)
         con = connect()
         try:
-            shop = shop_before(con, open_folder(con, tables), as_of)
+            today = (as_of or datetime.now(UTC)).date()
+            opened = without_hubs(con, open_folder(con, tables), rule.hubs, settings.risk.key, today)
+            shop = shop_before(con, opened, as_of)
             verdicts = None if shop.verdicts is None else con.to_pandas(shop.verdicts)
             found = detect(shop, decider.thresholds, step=step)
         finally:
@@ -95,8 +106,35 @@ def backtest_abuse(
         moved = changes(current, solved)
         report = backtest_report(past, current, solved, how, caps, capacity, moved, language or settings.shop.language)
         page = report.write(out)
+        _write_sweep(out / SWEEP, past, current, how, capacity)
         moved.to_parquet(out / CHANGES, index=False)
     return Backtested(page, current, solved, how, len(moved))
+
+
+def _write_sweep(path: Path, past: Past, current: Backtest, how: Solved, per_day: int) -> None:
+    """What the threshold tool shows: figures by review threshold, with the current and the solved one."""
+    tried = sweep(past, current.decider, per_day, sorted({*FINE, current.decider.thresholds.review}))
+    series = {name: [_finite(value) for value in tried[name]] for name in SHOWN}
+    cheapest = float(tried["review"].iloc[int(np.argmin(tried["cost_cents"].to_numpy(np.float64)))])
+    bounds = current.decider.thresholds
+    content = {
+        "days": past.days,
+        "end": pd.Timestamp(past.end, unit="us").isoformat(),
+        "verdicts": int(np.sum(~np.isnan(past.abusive))),
+        "look_alikes": int(past.look_alike.sum()),
+        "per_day": per_day,
+        "review": bounds.review,
+        "automatic": bounds.automatic,
+        "recommended": how.decider.thresholds.review,
+        "promised": how.promised["review"],
+        "cheapest": cheapest,
+        "series": series,
+    }
+    path.write_text(json.dumps(content, sort_keys=True, allow_nan=False) + "\n", "utf-8")
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
 
 
 def _candidates(past: Past) -> pd.DataFrame:

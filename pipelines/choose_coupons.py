@@ -1,6 +1,7 @@
 """One round of coupons: score every user with the champion uplift model, price the budget, decide, promote the policy.
 
-Writes ``choices.parquet`` and ``report.json`` / ``report.html``; the policy (prices, exploration, holdout, salt, the
+Writes ``choices.parquet`` and ``report.json`` / ``report.html``, and below home what every other budget would bring
+(``round/budget_curve.json``, read by the console's budget lab); the policy (prices, exploration, holdout, salt, the
 uplift version it was priced for) becomes the champion that the scoring service decides by.
 """
 
@@ -30,6 +31,8 @@ from pipelines.round_inputs import Inputs, inputs_of
 from pipelines.round_policy import policy_of, segmentation
 from pipelines.round_report import report_of as report_of
 from pipelines.runtime import may_pass
+from pipelines.trace_budget import trace
+from serving.budget_curve import path_of, write_curve
 from serving.settings import Settings, load_settings
 
 CHOICES = pa.schema(
@@ -118,6 +121,8 @@ def run_round(
     # A metric's name takes no brackets: what is named after an offer or a segment stands in the report alone.
     metrics = {name: value for name, value in figures.items() if "[" not in name}
     version = log_policy(registry, done.policy, metrics, out)
+    tell("tracing what other budgets would bring", 0.8)
+    write_curve(trace(inputs, done, round_key(day), day.isoformat()), path_of(settings.home))
     tell("coupons are chosen", 1.0)
     return Round(version, uplift.version, day, figures, choices, page)
 

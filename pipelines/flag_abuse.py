@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pandas as pd
@@ -24,21 +25,34 @@ from prefect import flow, get_run_logger, task
 from features.engine import connect
 from features.errors import InputError
 from models.abuse.decision.actions import Decider
-from models.abuse.detect import detect
+from models.abuse.detect import Detected, detect
 from models.abuse.flags import flags_of
 from models.abuse.folder import open_folder
 from models.abuse.shop import shop_before
 from models.abuse.steps import Progress, steps
-from pipelines.abuse_rule import decider_of
+from pipelines.abuse_rule import decider_for, standing_rule, without_hubs
+from pipelines.evidence_file import (
+    detector_version,
+    evidence_body,
+    evidence_path,
+    read_evidence,
+    weight,
+    write_evidence,
+)
+from pipelines.shadow_rules import weigh_shadows
 from serving.app import address, open_store
 from serving.keys import embedded_keys
 from serving.review.case import Flag, Reason
+from serving.review.evidence.brought import Brought
 from serving.review.push import put_flags
+from serving.review.rule_hubs import HubEntry
 from serving.review.store import Upserted
 from serving.risk_settings import Risk
 from serving.settings import Settings, load_settings
 
 FLAGS_AT_ONCE = 500
+EVIDENCE_BYTES = 800_000
+"""Most evidence in one request, about; with its flags it stays below what the app takes."""
 SCHEMA = pa.schema(
     [
         ("user_id", pa.string()),
@@ -84,15 +98,19 @@ def flag_abuse(
     *,
     key: str | None = None,
     decider: Decider | None = None,
+    hubs: Sequence[HubEntry] = (),
+    also: Callable[[Detected], None] | None = None,
     memory: str = "3GB",
 ) -> FlagReport:
-    """Score every user of ``tables`` and write the flags to ``out`` (Parquet).
+    """Score every user of ``tables`` and write the flags to ``out`` (Parquet), what speaks of them beside it.
 
     Args:
         progress: told each step and its share done (0 or 1).
         as_of: naive UTC (or with a zone); only rows strictly before it count. None: all rows.
         key: keys the hashes of identifiers in reasons; the setting ``risk.key`` by default.
         decider: how probabilities become actions; the default of the settings when left out.
+        hubs: things that a lead has named; on the day of the run they make no link.
+        also: shown what was found, when the flags are written.
 
     Raises InputError when a needed table or column is missing, or a file cannot be read.
     """
@@ -106,14 +124,22 @@ def flag_abuse(
     try:
         with steps(progress) as step:
             step("reading tables")
-            shop = shop_before(con, open_folder(con, Path(tables)), as_of)
+            today = (as_of or datetime.now(UTC)).date()
+            folder = open_folder(con, Path(tables))
+            opened = without_hubs(con, folder, hubs, key or Risk().key, today)
+            shop = shop_before(con, opened, as_of)
             found = detect(shop, decider.thresholds, step=step)
             step("writing reasons")
             flags = flags_of(found, decider, key or Risk().key)
             out.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(pa.Table.from_pandas(flags, schema=SCHEMA, preserve_index=False), out)
+            step("gathering evidence")
+            models = {"detector": detector_version(), "verdicts": str(found.verdicts_used)}
+            write_evidence(con, folder, Path(tables), flags, evidence_path(out), as_of, key or Risk().key, models)
     finally:
         con.disconnect()
+    if also is not None:
+        also(found)
     actions = flags["action"].value_counts()
     return FlagReport(
         out=out,
@@ -133,24 +159,28 @@ def push_flags(settings: Settings, flags: Path) -> Upserted:
 
     The coupons app takes them where it answers; otherwise they are written to its ledger directly.
     """
-    found = review_flags(pq.read_table(flags).to_pandas())
+    found, evidence = review_flags(pq.read_table(flags).to_pandas()), read_evidence(flags)
     url = address(settings.services.coupons)
     # Keys that the settings list are known by their hashes only: such an installation is written to directly.
     if not settings.services.api_keys and _answers(url):
         with httpx.Client(base_url=url, timeout=60) as http:
-            return send_flags(http, embedded_keys(settings.home)["reviewer"], found)
+            return send_flags(http, embedded_keys(settings.home)["reviewer"], found, evidence)
     store = open_store(settings)
     try:
-        return _total([asdict(put_flags(store, batch)) for batch in batches(found)])
+        version = detector_version()
+        parts = loads(found, evidence)
+        return _total([asdict(put_flags(store, batch, version=version, evidence=told)) for batch, told in parts])
     finally:
         store.close()
 
 
-def send_flags(http: httpx.Client, key: str, found: Sequence[Flag]) -> Upserted:
+def send_flags(
+    http: httpx.Client, key: str, found: Sequence[Flag], evidence: Mapping[str, Brought] | None = None
+) -> Upserted:
     """Post flags to the coupons app. The request key is made of what is sent: the same flags are one request."""
     answers = []
-    for batch in batches(found):
-        body = {"flags": [asdict(flag) for flag in batch]}
+    for batch, told in loads(found, evidence or {}):
+        body = flags_body(batch, told)
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": f"flags-{digest[:40]}"}
         answer = http.post("/v1/flags", json=body, headers=headers)
@@ -158,6 +188,36 @@ def send_flags(http: httpx.Client, key: str, found: Sequence[Flag]) -> Upserted:
             raise RuntimeError(f"POST /v1/flags: {answer.status_code} {answer.text[:300]}")
         answers.append(answer.json())
     return _total(answers)
+
+
+def flags_body(batch: Sequence[Flag], told: Sequence[Brought]) -> dict[str, Any]:
+    """The body of ``POST /v1/flags``."""
+    body: dict[str, Any] = {"flags": [asdict(flag) for flag in batch], "version": detector_version()}
+    return body | {"evidence": [evidence_body(brought) for brought in told]} if told else body
+
+
+def loads(found: Sequence[Flag], evidence: Mapping[str, Brought]) -> Iterator[tuple[list[Flag], tuple[Brought, ...]]]:
+    """``batches`` with the evidence of their rings and accounts, no more than a request carries; each is sent once."""
+    sent: set[str] = set()
+    for batch in batches(found):
+        subjects: dict[str, list[Flag]] = {}
+        for flag in batch:
+            subjects.setdefault(flag.subject, []).append(flag)
+        part: list[Flag] = []
+        told: list[Brought] = []
+        size = 0
+        for subject, flags in subjects.items():
+            brought = evidence.get(subject) if subject not in sent else None
+            more = weight(brought) if brought is not None else 0
+            if told and size + more > EVIDENCE_BYTES:
+                yield part, tuple(told)
+                part, told, size = [], [], 0
+            part = part + flags
+            if brought is not None:
+                sent.add(subject)
+                told.append(brought)
+                size += more
+        yield part, tuple(told)
 
 
 def batches(found: Sequence[Flag]) -> Iterator[list[Flag]]:
@@ -207,12 +267,20 @@ def _total(answers: Sequence[Mapping[str, int]]) -> Upserted:
 def flag_task(settings: Settings, tables: str | None, out: str | None, as_of: datetime | None) -> FlagReport:
     """``flag_abuse`` for an installation, tried again on failure; a second run writes the same file."""
     where = Path(out) if out else settings.home / "flags.parquet"
+    source, rule = Path(tables) if tables else settings.tables, standing_rule(settings)
+
+    def shadows(found: Detected) -> None:
+        weigh_shadows(settings, found, source, as_of)
+
     return flag_abuse(
-        Path(tables) if tables else settings.tables,
+        source,
         where,
         as_of,
         key=settings.risk.key,
-        decider=decider_of(settings.risk),
+        decider=decider_for(rule, settings),
+        hubs=rule.hubs,
+        # A folder of somebody's own says nothing of the shop that the rules in shadow are for.
+        also=None if tables else shadows,
     )
 
 

@@ -84,10 +84,14 @@ def add_curves(report: Report, found: BudgetCurves) -> None:
 
 
 def curve_figures(found: BudgetCurves) -> dict[str, float | list[float]]:
-    """Flat figures: the grid of budgets, every curve, and the paired differences, in cents per decision."""
+    """Flat figures in cents per decision: the grid of budgets, every curve with its band and where it flattens, and the
+    paired differences."""
     figures: dict[str, float | list[float]] = {"curve_budgets": found.budgets.tolist()}
     for name in found.names:
-        figures[f"curve_{name}"] = found.curve(name).value.tolist()
+        curve = found.curve(name)
+        figures[f"curve_{name}"] = curve.value.tolist()
+        figures |= {f"curve_{name}_low": curve.low.tolist(), f"curve_{name}_high": curve.high.tolist()}
+        figures[f"curve_{name}_flattens_at"] = found.flattens_at(name)
         if name != POLICY:
             ahead = found.area_between(POLICY, name)
             prefix = f"curve_ahead_of_{name}"

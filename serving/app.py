@@ -13,6 +13,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 import structlog
@@ -28,7 +29,10 @@ from serving.business import sandbox, side
 from serving.client import ScoringClient
 from serving.clock import Clock, Ids, utc_now
 from serving.console import app as console_pages
+from serving.console.desk import Desk
+from serving.console.starter import Starter
 from serving.keys import SCOPES, KeyRing, Principal, embedded_keys
+from serving.privacy import Hasher
 from serving.review.flags import standings_of
 from serving.risk_settings import EMBEDDED_KEY
 from serving.scoring import app as scoring_api
@@ -36,6 +40,14 @@ from serving.scoring.champions import Holder
 from serving.scoring.sources import FeatureReader, ModelSource
 from serving.settings import Service, Settings
 from serving.sides import Sides
+from serving.staff.entrance import Entrance
+from serving.staff.links import GOOD_FOR
+from serving.staff.oidc import Provider
+from serving.staff.passwords import Passwords
+from serving.staff.roles import LEAD
+from serving.staff.sealer import Sealer
+from serving.staff.sessions import Sessions
+from serving.staff.welcome import welcome
 from serving.store.engine import is_sqlite, reader_engine
 from serving.store.unit import Store
 from serving.webhooks.guard import Guard
@@ -52,13 +64,14 @@ STOP_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What may be exchanged: clock and ids, features and models, the way to scoring."""
+    """What may be exchanged: clock and ids, features and models, the way to scoring, what starts flows."""
 
     clock: Clock = utc_now
     ids: Ids | None = None
     features: FeatureReader | None = None
     models: ModelSource | None = None
     transport: httpx.AsyncBaseTransport | None = None
+    judge: Starter | None = None
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -89,7 +102,7 @@ def scoring_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
 
     def standings(user_ids: list[str]) -> dict[str, str]:
         with flags.begin() as connection:
-            return standings_of(connection, user_ids)
+            return standings_of(connection, user_ids, given.clock())
 
     return scoring_api.build(Holder(models, features), features, standings, key_ring(settings))
 
@@ -106,9 +119,30 @@ def coupons_app(settings: Settings, store: Store, parts: Parts | None = None) ->
     return coupons_api.build(sides, key_ring(settings), outgoing, settings.advice)
 
 
-def console_app(settings: Settings, store: Store) -> FastAPI:
-    """The review page on a store that the caller opened and closes."""
-    return console_pages.build(store, key_ring(settings), settings.shop.currency, settings.shop.language)
+def console_app(
+    settings: Settings,
+    store: Store,
+    transport: httpx.AsyncBaseTransport | None = None,
+    provider: httpx.AsyncBaseTransport | None = None,
+    judge: Starter | None = None,
+) -> FastAPI:
+    """The console on a store that the caller opened and closes; ``transport`` replaces the way to the coupons app,
+    ``provider`` the way to the identity provider; ``judge`` starts the flows that pages ask for."""
+    console = settings.console
+    coupons = httpx.AsyncClient(
+        base_url=console.coupons_url or address(settings.services.coupons),
+        headers={"Authorization": f"Bearer {console.coupons_key or embedded_keys(settings.home)['console']}"},
+        transport=transport,
+        timeout=10,
+    )
+    sessions = Sessions(store, console)
+    entrance = Entrance(store, sessions, console, Hasher(settings.risk.key), Passwords())
+    oidc = None
+    if console.oidc.issuer:
+        oidc = Provider(console.oidc, console_address(settings), store.clock, provider)
+    desk = Desk(store, settings, sessions, coupons, entrance, Sealer(store, settings), oidc)
+    desk.starter = judge
+    return console_pages.build(desk)
 
 
 def scoring_client(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> ScoringClient:
@@ -129,9 +163,23 @@ def address(service: Service) -> str:
     return f"http://{service.host}:{service.port}"
 
 
-def console_link(settings: Settings) -> str:
-    """The address that signs a reviewer in, for the embedded keys."""
-    return f"{address(settings.services.console)}/sign-in?key={embedded_keys(settings.home)['reviewer']}"
+def console_address(settings: Settings) -> str:
+    """Where browsers find the console."""
+    return settings.console.public_url or address(settings.services.console)
+
+
+def console_links(settings: Settings, length: timedelta = GOOD_FOR, clock: Clock = utc_now) -> dict[str, str]:
+    """Links by role that sign in once each, within ``length``; the accounts are made on first use."""
+    store = open_store(settings, Parts(clock=clock))
+    try:
+        return welcome(store, console_address(settings), length)
+    finally:
+        store.close()
+
+
+def console_link(settings: Settings, role: str = LEAD) -> str:
+    """One of ``console_links``."""
+    return console_links(settings)[role]
 
 
 def serve(settings: Settings, which: str | None = None, parts: Parts | None = None) -> None:
@@ -199,7 +247,9 @@ class _Server(uvicorn.Server):
 def _build(name: str, settings: Settings, store: Store | None, parts: Parts | None) -> FastAPI:
     if name == "scoring" or store is None:
         return scoring_app(settings, parts)
-    return coupons_app(settings, store, parts) if name == "coupons" else console_app(settings, store)
+    if name == "coupons":
+        return coupons_app(settings, store, parts)
+    return console_app(settings, store, judge=parts.judge if parts else None)
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from serving.coupons.claiming import AUTOMATIC, Ask, NewcomerLinks, check_claim
-from serving.coupons.refusals import Refuse, Verdict
+from serving.coupons.refusals import PASS, Refuse, Verdict
 from serving.coupons.slots import allowances, seconds_to_tomorrow
 from serving.coupons.template import Limits, Template
 from serving.store.claimable import claimable
@@ -56,6 +56,11 @@ class Claimability:
             used_up.get(entry.template.template_id, verdict) if not isinstance(verdict, Refuse) else verdict
             for entry, verdict in zip(found, ruled, strict=True)
         ]
+
+    def limits(self, found: Sequence[OnShelf]) -> list[Verdict]:
+        """The same of the limits alone, for who has passed the rules already."""
+        used_up = self._used_up(found)
+        return [used_up.get(entry.template.template_id, PASS) for entry in found]
 
     def _used_up(self, found: Sequence[OnShelf]) -> dict[str, Refuse]:
         """The first limit that is in the way, of the templates that have one."""

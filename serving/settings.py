@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.errors import InputError
+from serving.console_settings import Console
 from serving.policy_settings import Policy
 from serving.risk_settings import Risk
 from serving.shop_settings import Advice, Checks, Claims, Pricing, Rollback, Section, StackRules, Webhooks
@@ -99,6 +100,7 @@ class Settings(BaseSettings):
     checks: Checks = Checks()
     webhooks: Webhooks = Webhooks()
     risk: Risk = Risk()
+    console: Console = Console()
     services: Services = Services()
     stores: Stores = Stores()
 

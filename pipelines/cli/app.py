@@ -15,6 +15,7 @@ import typer
 from features.errors import InputError
 from pipelines.cli.console import progress, say, wait_for_interrupt
 from pipelines.cli.models import models
+from pipelines.cli.staff import staff
 from pipelines.runtime import prepare
 from serving.settings import load_settings
 
@@ -32,6 +33,7 @@ app.add_typer(ledger, name="ledger")
 app.add_typer(audit, name="audit")
 app.add_typer(events, name="events")
 app.add_typer(models, name="models")
+app.add_typer(staff, name="staff")
 
 
 class App(StrEnum):
@@ -146,13 +148,17 @@ def flag_abuse(
     as_of: Annotated[str | None, typer.Option(help="Use only what was known before this time (ISO 8601).")] = None,
 ) -> None:
     """Score every user of a folder of tables for coupon abuse, with reasons."""
-    risk = load_settings().risk
-    prepare(load_settings())
-    from pipelines.abuse_rule import decider_of
+    settings = load_settings()
+    prepare(settings)
+    from pipelines.abuse_rule import decider_for, standing_rule
     from pipelines.flag_abuse import flag_abuse as flag
 
+    rule = standing_rule(settings)
     with progress() as step:
-        report = flag(tables, out, _moment("as-of", as_of), step, key=risk.key, decider=decider_of(risk))
+        report = flag(
+            tables, out, _moment("as-of", as_of), step, key=settings.risk.key, decider=decider_for(rule, settings),
+            hubs=rule.hubs,
+        )  # fmt: skip
     say(report.summary())
 
 
@@ -205,9 +211,28 @@ def schedule() -> None:
 @app.command()
 def serve(which: Annotated[App | None, typer.Argument(help="One app; all three when left out.")] = None) -> None:
     """Run the scoring service, the coupon service and the console, side by side."""
+    from pipelines.child_flows import ChildFlows
+    from serving.app import Parts
     from serving.app import serve as run_apps
 
-    run_apps(load_settings(), which.value if which else None)
+    settings = load_settings()
+    flows = ChildFlows(settings)
+    try:
+        run_apps(settings, which.value if which else None, Parts(judge=flows))
+    finally:
+        flows.close()
+
+
+@app.command()
+def explain(
+    decision_id: Annotated[str, typer.Argument(help="Id of the decision, dec_…")],
+    as_json: AsJson = False,
+    language: Annotated[Language, typer.Option("--language", help="Language of the sentences.")] = Language.EN,
+) -> None:
+    """Say why a user got an offer: what else was eligible, at which price, and what would have turned the choice."""
+    from pipelines.cli.explain import explain_decision
+
+    explain_decision(decision_id, language.value, as_json)
 
 
 @ledger.command("verify")
@@ -219,11 +244,14 @@ def ledger_verify(as_json: AsJson = False) -> None:
 
 
 @audit.command("verify")
-def audit_verify(as_json: AsJson = False) -> None:
+def audit_verify(
+    head: Annotated[str | None, typer.Option("--head", help="A head printed before: it must be there.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Check the hash chain over all events; exit 1 and name the first bad row when it is broken."""
     from pipelines.cli.verify import verify_audit
 
-    raise typer.Exit(verify_audit(as_json))
+    raise typer.Exit(verify_audit(as_json, head))
 
 
 @events.command("resend")

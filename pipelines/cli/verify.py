@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 
+from features.errors import InputError
 from pipelines.cli.console import say
 from serving.settings import load_settings
 from serving.store import audit
@@ -29,10 +31,12 @@ def verify_ledger(as_json: bool) -> int:
     return int(not report.exact)
 
 
-def verify_audit(as_json: bool) -> int:
-    """Check the sealed chain against the events; 1 when it is broken."""
+def verify_audit(as_json: bool, head: str | None = None) -> int:
+    """Check the sealed chain against the events, and that it came past an exported ``head``; 1 when it is broken."""
     settings = load_settings()
-    report = audit.verify(settings.ledger_url, settings.seals, settings.risk.key)
+    if head is not None and not re.fullmatch(r"[0-9a-f]{64}", head):
+        raise InputError("head", head, "the 64 hexadecimal digits that an earlier verify printed")
+    report = audit.verify(settings.ledger_url, settings.seals, settings.risk.key, head)
     if as_json:
         say(json.dumps({**asdict(report), "ok": report.ok}, indent=2))
     elif report.broken:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 2000
 """Users whose batch and online decisions are compared."""
+LINKS_GOOD_FOR = timedelta(days=7)
 
 Progress = Callable[[str, float], None]
 
@@ -37,7 +38,8 @@ def run_demo(stack: ExitStack, users: int, days: int, seed: int, language: str, 
     from pipelines.demo.result import Demo, Finished
     from pipelines.demo.second_half import play
     from pipelines.shop.live import Shoppers
-    from serving.app import console_link
+    from serving.app import console_links
+    from serving.clock import utc_now
 
     progress("load the libraries", 1.0)
     home = load_settings().home.absolute() / "demo"
@@ -55,10 +57,12 @@ def run_demo(stack: ExitStack, users: int, days: int, seed: int, language: str, 
     progress("write the report", 0.0)
     page = write_page(demo, language, settings.reports / "demo")
     progress("write the report", 1.0)
+    # Good once, for as long as anybody leaves a demo up; by the clock of the shop, on which the apps run.
+    ways_in = console_links(apps.settings, LINKS_GOOD_FOR, lambda: utc_now() + timedelta(seconds=apps.offset.value))
     links = {
         "data scientist": page.as_uri(),
         "issuance service": f"{apps.url('coupons')}/openapi.json",
-        "risk team": console_link(apps.settings),
-        "campaign operator": f"{apps.url('console')}/",
+        "risk team": ways_in["lead"],
+        "campaign operator": ways_in["operator"],
     }
     return Finished(demo, page, links)

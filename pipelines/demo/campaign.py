@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow.parquet as pq
 
 from pipelines.demo.day import NEWCOMER
 from pipelines.demo.shop_client import ShopClient
+from pipelines.evidence_file import read_evidence
+from pipelines.flag_abuse import flags_body, loads, review_flags
 
 CAMPAIGN = "autumn"
 LIVE_COUPONS = 4
 """How many times the budget the face value of live coupons may be: about one coupon in four is used."""
-FLAGS_AT_ONCE = 500
 
 
 async def open_campaign(client: ShopClient, tables: Path, budget_cents: int) -> None:
@@ -30,34 +29,14 @@ async def open_campaign(client: ShopClient, tables: Path, budget_cents: int) -> 
 
 
 async def push_flags(client: ShopClient, flags: Path, key: str) -> dict[str, int]:
-    """Send every flag to the review desk; returns how many cases were opened, updated and unchanged."""
-    frame = pq.read_table(flags).to_pandas()
-    frame = frame[frame["action"] != "allow"].sort_values(["ring_id", "user_id"], na_position="last")
+    """Send every flag, and what speaks of it, to the review desk; how many cases were opened, updated and unchanged."""
+    found = review_flags(pq.read_table(flags).to_pandas())
     total = {"opened": 0, "updated": 0, "unchanged": 0}
-    # A ring is sent whole: one case is made of what one request holds.
-    rings = frame["ring_id"].fillna(frame["user_id"])
-    batch: list[dict[str, Any]] = []
-    for number, (_, ring) in enumerate(frame.groupby(rings, sort=False)):
-        rows = [_flag(row) for row in ring.to_dict("records")]
-        if batch and len(batch) + len(rows) > FLAGS_AT_ONCE:
-            _add(total, await client.insist("reviewer", "/v1/flags", f"{key}:{number}", {"flags": batch}))
-            batch = []
-        batch += rows
-    if batch:
-        _add(total, await client.insist("reviewer", "/v1/flags", f"{key}:last", {"flags": batch}))
+    for number, (batch, told) in enumerate(loads(found, read_evidence(flags))):
+        answer = await client.insist("reviewer", "/v1/flags", f"{key}:{number}", flags_body(batch, told))
+        for name in total:
+            total[name] += answer[name]
     return total
-
-
-def _add(total: dict[str, int], answer: dict[str, Any]) -> None:
-    for name in total:
-        total[name] += answer[name]
-
-
-def _flag(row: dict[str, Any]) -> dict[str, Any]:
-    reasons = [{name: reason[name] for name in ("code", "en", "zh")} for reason in json.loads(row["reasons"])]
-    ring = None if pd.isna(row["ring_id"]) else row["ring_id"]
-    score = min(max(float(row["score"]), 0.0), 1.0)
-    return {"user_id": row["user_id"], "score": score, "action": row["action"], "ring_id": ring, "reasons": reasons}
 
 
 def _template(row: dict[str, Any]) -> dict[str, Any]:

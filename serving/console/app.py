@@ -1,185 +1,187 @@
-"""The console over HTTP: sign in with a reviewer's key, see tiles and open cases, decide a case by a form."""
+"""The console over HTTP: every page on one app, with headers that let nothing foreign run, load or frame it."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import quote
 
+import structlog
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
 from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import InputError
 from serving.api.ledger_ready import ledger_ready
 from serving.api.plumbing import add_plumbing
-from serving.api.problems import ProblemError, add_problem_handlers
-from serving.console.session import COOKIE, LASTS, Sessions
-from serving.console.texts import LANGUAGES, Texts, money
-from serving.keys import REVIEW, KeyRing
-from serving.review.case import ACTIONS
-from serving.review.report import decided_cases, open_cases, totals
-from serving.review.store import decide
-from serving.store.unit import Request as Asked
-from serving.store.unit import Store
-
-_FOLDER = Path(__file__).parent / "templates"
-_CASES_SHOWN = 50
-_MOST_FORM_BYTES = 20_000
-# Styles are a file of ours and nothing else may run, load or frame the page.
-_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+from serving.api.problems import PROBLEMS, ProblemError, request_id
+from serving.console.desk import STATIC, THEMES, Desk, SignInError
+from serving.console.nav import home
+from serving.console.pages import (
+    account,
+    appeals,
+    approvals,
+    audit,
+    budget,
+    case,
+    cross,
+    drift,
+    feedback,
+    lab,
+    lists,
+    models,
+    overview,
+    queue,
+    reveal,
+    sign_in,
+    simulator,
+    staff,
+    thresholds,
+    why,
 )
+from serving.console.texts import LANGUAGES
+from serving.review.upkeep import Upkeep
+from serving.staff.before import inside
+from serving.store.unit import KeyReusedError, StaleError
+
+log = structlog.get_logger(__name__)
+PAGES = (
+    sign_in, account, queue, case, approvals, appeals, lists, reveal, feedback, lab, thresholds, overview, cross,
+    models, drift, simulator, why, budget, audit, staff,
+)  # fmt: skip
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+# Styles, scripts and pictures are files of ours; nothing else may run, load or frame the page.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_A_YEAR = "public, max-age=31536000, immutable"
 
 
-def build(store: Store, keys: KeyRing, currency: str, language: str = "en") -> FastAPI:
-    """The app on its parts; who made the store closes it."""
+def build(desk: Desk) -> FastAPI:
+    """The app on its parts; who made the store closes it, the client of the coupons API is closed here."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(desk.coupons.aclose)
+            stack.callback(desk.entrance.passwords.close)
+            if desk.provider is not None:
+                stack.push_async_callback(desk.provider.aclose)
+            await stack.enter_async_context(desk.sealer.running())
+            upkeep = Upkeep(desk.store, desk.settings.console, desk.settings.risk.key)
+            await stack.enter_async_context(upkeep.running())
+            yield
 
     app = FastAPI(title="Fairdeal console", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    pages = _Pages(store, keys, Sessions(store.clock), currency, language)
-    app.add_api_route("/", pages.first, methods=["GET"])
-    app.add_api_route("/sign-in", pages.sign_in, methods=["GET"])
-    app.add_api_route("/sign-in", pages.open_session, methods=["POST"])
-    app.add_api_route("/sign-out", pages.sign_out, methods=["POST"])
-    app.add_api_route("/language", pages.switch, methods=["GET"])
-    app.add_api_route("/cases/{case_id}", pages.judge, methods=["POST"])
-    app.add_api_route("/style.css", pages.style, methods=["GET"])
-    app.add_api_route("/favicon.ico", pages.no_icon, methods=["GET"])
-    add_problem_handlers(app)
-    add_plumbing(app, ledger_ready(store), CollectorRegistry())
+    app.state.desk = desk
+    _frame(app, desk)
+    for module in PAGES:
+        module.add(app, desk)
+    _errors(app, desk)
+    add_plumbing(app, ledger_ready(desk.store), CollectorRegistry())
     app.add_middleware(_Headers)
     return app
 
 
-class _Pages:
-    def __init__(self, store: Store, keys: KeyRing, sessions: Sessions, currency: str, language: str) -> None:
-        self._store = store
-        self._keys = keys
-        self._sessions = sessions
-        self._currency = currency
-        self._language = language
-        # Autoescaping is on for every template: names, reasons and notes come from outside.
-        self._jinja = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
-        self._jinja.filters["money"] = money
+def _frame(app: FastAPI, desk: Desk) -> None:
+    @app.get("/")
+    async def first(request: Request) -> Response:
+        return RedirectResponse(home(await desk.enter(request)), 303)
 
-    async def first(self, request: Request) -> Response:
-        cookie = request.cookies.get(COOKIE)
-        reviewer = self._sessions.principal(cookie)
-        if reviewer is None or cookie is None:
-            return RedirectResponse("/sign-in", 303)
-        found = await self._store.fetch(
-            lambda connection: (totals(connection), open_cases(connection, _CASES_SHOWN), decided_cases(connection))
-        )
-        shown = {
-            "totals": found[0],
-            "cases": found[1],
-            "decided": found[2],
-            "reviewer": reviewer,
-            "csrf": self._sessions.token(cookie),
-            "actions": ACTIONS[1:],
-            "said": {"done": "done", "gone": "gone"}.get(request.query_params.get("said", "")),
-            "key": secrets.token_hex(16),
-        }
-        return self._page(request, "cases.html", shown)
+    @app.get("/static/{name}")
+    async def static(name: str) -> Response:
+        path = STATIC / name
+        if path.parent != STATIC or not path.is_file():
+            raise HTTPException(404)
+        return Response(path.read_bytes(), media_type=_TYPES[path.suffix], headers={"Cache-Control": _A_YEAR})
 
-    async def sign_in(self, request: Request) -> Response:
-        # A link that carries the key signs in and is replaced at once, so that the key does not stay in the address.
-        key = request.query_params.get("key")
-        return self._enter(request, key) if key else self._page(request, "sign_in.html", {"wrong": False})
-
-    async def open_session(self, request: Request) -> Response:
-        return self._enter(request, (await _form(request)).get("key", ""))
-
-    def _enter(self, request: Request, key: str) -> Response:
-        principal = self._keys.find(key)
-        if principal is None or REVIEW not in principal.scopes:
-            return self._page(request, "sign_in.html", {"wrong": True}, 403)
-        response = RedirectResponse("/", 303)
-        response.set_cookie(
-            COOKIE,
-            self._sessions.open(principal.name),
-            max_age=int(LASTS.total_seconds()),
-            httponly=True,
-            samesite="strict",
-            secure=request.url.scheme == "https",
-        )
-        return response
-
-    async def sign_out(self, request: Request) -> Response:
-        await self._checked_form(request)
-        response = RedirectResponse("/sign-in", 303)
-        response.delete_cookie(COOKIE)
-        return response
-
-    async def switch(self, request: Request) -> Response:
-        language = request.query_params.get("to", "")
-        response = RedirectResponse("/", 303)
-        if language in LANGUAGES:
-            response.set_cookie("language", language, samesite="strict", httponly=True)
-        return response
-
-    async def judge(self, request: Request, case_id: str) -> Response:
-        reviewer, form = await self._checked_form(request)
-        verdict = form.get("verdict", "")
-        action = "allow" if verdict == "legitimate" else form.get("action", "")
-        key = form.get("key", "")
-        if not key.isalnum() or len(key) != 32:
-            raise InputError("key", key, "the key of the form")
-        command = decide(case_id, verdict, action, reviewer, form.get("note", "")[:500])
-        fingerprint = f"{case_id} {verdict} {action}"[:64]
-        answer = await self._store.run(
-            Asked(reviewer, f"console-{key}-{case_id}"[:255], "console", fingerprint), command
-        )
-        return RedirectResponse("/?said=" + ("done" if answer.status < 400 else "gone"), 303)
-
-    async def style(self) -> Response:
-        return Response((_FOLDER / "style.css").read_bytes(), media_type="text/css")
-
-    async def no_icon(self) -> Response:
+    @app.get("/favicon.ico")
+    async def no_icon() -> Response:
         return Response(status_code=204)
 
-    async def _checked_form(self, request: Request) -> tuple[str, Mapping[str, str]]:
-        """The reviewer and the form of a POST that came from our own page."""
-        cookie = request.cookies.get(COOKIE)
-        reviewer = self._sessions.principal(cookie)
-        if reviewer is None or cookie is None:
-            raise ProblemError("unauthorised")
-        form = await _form(request)
-        if not self._sessions.token_fits(cookie, form.get("csrf", "")):
-            raise ProblemError("forbidden")
-        return reviewer, form
-
-    def _page(self, request: Request, name: str, shown: dict[str, Any], status: int = 200) -> Response:
-        t = Texts(request.cookies.get("language", self._language))
-        other = LANGUAGES[1 - LANGUAGES.index(t.language)]
-        page = self._jinja.get_template(name).render(t=t, other=other, currency=self._currency, **shown)
-        return HTMLResponse(page, status)
+    @app.get("/prefer")
+    async def prefer(language: str = "", theme: str = "", back: str = "/") -> Response:
+        """A choice of language or theme; it is the browser's, not the account's."""
+        response = RedirectResponse(inside(back), 303)
+        for name, value, known in (("language", language, LANGUAGES), ("theme", theme, THEMES)):
+            if value in known:
+                response.set_cookie(name, value, max_age=31_536_000, samesite="lax", httponly=True)
+        return response
 
 
-async def _form(request: Request) -> dict[str, str]:
-    """An urlencoded form; the last value of a name counts."""
-    body = await request.body()
-    if len(body) > _MOST_FORM_BYTES:
-        raise ProblemError("too_large")
-    try:
-        found = parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
-    except (UnicodeDecodeError, ValueError) as error:
-        raise InputError("form", "bytes", "an urlencoded form in UTF-8") from error
-    return {name: values[-1] for name, values in found.items()}
+def _errors(app: FastAPI, desk: Desk) -> None:
+    """What may go wrong as a page in the reader's language; never the value that was sent."""
+
+    async def show(request: Request, status: int, details: tuple[tuple[str, str], ...] = ()) -> Response:
+        try:
+            visitor = await desk.visitor(request)
+        except (DBAPIError, StaleError):
+            visitor = None
+        known = status if status in (401, 403, 404, 405, 409, 413, 422, 503) else 500
+        return desk.page(
+            request,
+            visitor,
+            "error.html",
+            "error",
+            known,
+            text=f"error.{known}",
+            details=details,
+            number=request_id.get(),
+        )
+
+    @app.exception_handler(SignInError)
+    async def _sign_in(request: Request, _: SignInError) -> Response:
+        to = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+        if request.method != "GET":
+            return await show(request, 401)
+        return RedirectResponse(f"/sign-in?to={quote(to)}" if to != "/" else "/sign-in", 303)
+
+    @app.exception_handler(ProblemError)
+    async def _problem(request: Request, error: ProblemError) -> Response:
+        found = tuple((item["field"], item["expected"]) for item in error.errors or ())
+        return await show(request, PROBLEMS[error.code][0], found)
+
+    @app.exception_handler(InputError)
+    async def _input(request: Request, error: InputError) -> Response:
+        return await show(request, 422, ((error.field, error.expected),))
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation(request: Request, _: RequestValidationError) -> Response:
+        return await show(request, 422)
+
+    @app.exception_handler(KeyReusedError)
+    async def _reused(request: Request, _: KeyReusedError) -> Response:
+        return await show(request, 409)
+
+    @app.exception_handler(StaleError)
+    @app.exception_handler(DBAPIError)
+    async def _store(request: Request, error: Exception) -> Response:
+        log.error("store failed", request_id=request_id.get(), error=type(getattr(error, "orig", error)).__name__)
+        return await show(request, 503)
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        return await show(request, error.status_code)
+
+    @app.exception_handler(ClientDisconnect)
+    async def _gone(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # nobody reads it
+
+    @app.exception_handler(Exception)
+    async def _internal(request: Request, error: Exception) -> Response:
+        log.error("request failed", request_id=request_id.get(), error=type(error).__name__, exc_info=error)
+        return await show(request, 500)
 
 
 class _Headers:
-    """Security headers on every answer of the console."""
+    """Security headers on every answer of the console; what may be kept is said by the answer itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -189,8 +191,11 @@ class _Headers:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Content-Security-Policy"] = _POLICY
-                headers["Referrer-Policy"] = "no-referrer"
+                headers["Referrer-Policy"] = "same-origin"
                 headers["X-Frame-Options"] = "DENY"
+                headers["Cross-Origin-Opener-Policy"] = "same-origin"
+                if scope["path"].startswith("/static/") and message["status"] == 200:
+                    headers["Cache-Control"] = _A_YEAR
             await send(message)
 
         await self.app(scope, receive, add)

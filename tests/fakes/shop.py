@@ -113,7 +113,7 @@ class Shop:
         self.parts = Parts(clock=clock, ids=seeded_ids(clock), transport=httpx.MockTransport(scoring.answer))
         self.store: Store = open_store(self.settings, self.parts)
         self.app = coupons_app(self.settings, self.store, self.parts)
-        self.console = console_app(self.settings, self.store)
+        self.console = console_app(self.settings, self.store, httpx.ASGITransport(self.app, raise_app_exceptions=False))
         self.keys = embedded_keys(home)
         self._numbers = itertools.count(1)
         self.http = httpx.AsyncClient(

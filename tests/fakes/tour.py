@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fakes.shop import Shop, cart
+from fakes.tools import explained
 from jsonschema import Draft202012Validator
 
 from serving.api.access import TEST_KEYS
@@ -20,6 +21,9 @@ from serving.api.webhooks import WebhookParts
 from serving.keys import SCOPES, KeyRing, Principal, hash_key
 from serving.openapi.describe import operations
 from serving.openapi.scopes import scopes_of
+from serving.review.appeals import Ruling
+from serving.review.appeals import decide as decide_appeal
+from serving.store.unit import Request as Asked
 from serving.store.unit import canonical
 from serving.webhooks.guard import Guard
 
@@ -224,6 +228,7 @@ async def grand_tour(tour: Tour) -> None:
     await orders(tour)
     await display(tour)
     await people(tour)
+    await appeals(tour)
     await webhooks(tour)
     await around(tour)
 
@@ -270,6 +275,14 @@ async def giving(tour: Tour) -> None:
     shop.scoring.offer = "offer"
     decided = await ask("POST", "/v1/triggers", {"user_id": "g1", "trigger": "session", "campaign_id": "tour"})
     await ask("POST", "/v1/claims", {"user_id": "g1", "decision_id": decided["decision_id"]})
+    # A decision with all that it rests on, and a claim that a counter stands against.
+    await ask("POST", "/v1/templates", _template("cut_99_20", KINDS["cash"], per_user=1, access="open"))
+    shop.scoring.failing = explained
+    decided = await ask("POST", "/v1/triggers", {"user_id": "g1", "trigger": "session"}, rehearse=False)
+    shop.scoring.failing = None
+    await ask("POST", "/v1/claims", {"user_id": "g1", "decision_id": decided["decision_id"]})
+    await ask("GET", f"/v1/decisions/{decided['decision_id']}/explain")
+    await ask("GET", "/v1/users/g1/why-not?template_id=cut_99_20")
     for name in ("cut", "luck", "pack", "draw"):
         await ask("POST", "/v1/claims", {"user_id": "g1", "template_id": name, "place": "coupon_centre"})
     codes = await ask("POST", "/v1/templates/coded/codes", {"count": 2})
@@ -304,6 +317,9 @@ async def orders(tour: Tour) -> None:
     thin["lines"][0]["unit_cost_cents"] = 290
     await ask("POST", "/v1/quotes", {"user_id": "o1", "cart": thin})
     await ask("POST", "/v1/quotes", {"user_id": "nobody", "cart": bought})
+    back = {"lines": [{"line_no": 1, "units": [1]}]}
+    tried = {"at": "2026-05-02T12:00:00Z", "with_templates": ["cut"], "refund": back}
+    await ask("POST", "/v1/quotes", {"user_id": "o1", "cart": bought, **tried})
     held = await ask("POST", "/v1/holds", {"user_id": "o1", "coupon_ids": ids, "order_id": "t1", "cart": bought})
     assert len(held["coupon_ids"]) >= len(ids), held
     await ask("GET", f"/v1/holds/{held['hold_id']}")
@@ -344,6 +360,16 @@ async def people(tour: Tour) -> None:
     cancel = {"action": "cancel_order", "reason": "stolen_card", "hold_id": held["hold_id"]}
     await ask("POST", "/v1/users/p1/actions", cancel)
     await ask("GET", "/v1/users/p1/actions")
+
+
+async def appeals(tour: Tour) -> None:
+    """One that waits and one that was decided, which has an answer for the customer."""
+    made = await tour.ask("POST", "/v1/appeals", {"user_id": "p1", "text": "I share a flat", "contact": "ticket 4711"})
+    command = decide_appeal(made["appeal_id"], "staff:lena", Ruling(False, "no_new_facts"))
+    tour.shop.store.write(Asked("staff:lena", "tour-appeal", "appeals", "tour"), command)
+    await tour.ask("GET", f"/v1/appeals/{made['appeal_id']}")
+    await tour.ask("POST", "/v1/appeals", {"user_id": "p1", "text": "once more"})
+    await tour.ask("GET", "/v1/appeals?limit=1")
 
 
 async def webhooks(tour: Tour) -> None:

@@ -21,6 +21,7 @@ from pipelines.choose_coupons import Round, run_round
 from pipelines.evaluate_policy import Evaluation, judge_policy
 from pipelines.read_features import matrix_of, newest_day, users_on
 from pipelines.shop import simulate
+from serving.budget_curve import path_of, read_curve, read_measured
 from serving.settings import Settings
 
 FEATURES = ("account_age_days", "orders_90d", "margin_cents_90d", "days_since_event", "claims_30d")
@@ -165,6 +166,20 @@ def test_the_round_compares_the_tiers_of_its_users(done: Round) -> None:
     best = choices[choices.reason == "best"]
     assert (best.rule_offer == best.offer).all()
     assert (best.lead_cents >= 0).all()
+
+
+def test_the_round_leaves_its_budget_curve_and_the_evaluation_its_band(
+    done: Round, judged: Evaluation, settings: Settings
+) -> None:
+    curve = read_curve(path_of(settings.home))
+    assert curve is not None and len(curve.points) >= 100
+    mine = curve.points[curve.nearest(curve.current_cents)]
+    assert (mine.spend_cents, mine.profit_cents) == (done.figures["spend_cents"], done.figures["profit_cents"])
+    measured = read_measured(settings.reports / "evaluate_policy" / "report.json")
+    assert measured is not None
+    assert all(
+        low <= value <= high for low, value, high in zip(measured.low, measured.value, measured.high, strict=True)
+    )
 
 
 def test_too_few_held_out_decisions_are_an_error(done: Round, settings: Settings, shop: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -94,8 +95,10 @@ async def test_one_process_serves_the_loop_and_stops_cleanly(tmp_path: Path) -> 
             claim = await post("issuance", "/v1/claims", {"user_id": "loyal", "decision_id": decided["decision_id"]})
             assert claim.status_code == 201, claim.text
             assert claim.json()["fallback"] is False
-            page = await http.get(console_link(settings))
-            assert "Coupons issued" in page.text
+            page = (await http.get(console_link(settings))).text
+            link = {name: re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("token", "link")}
+            first = await http.post(f"http://127.0.0.1:{ports['console']}/sign-in/link", data=link)
+            assert "lena" in first.text, "signed in"
         server.send_signal(signal.SIGTERM)
         said, _ = await asyncio.to_thread(server.communicate, timeout=20)
         assert (server.returncode, said.splitlines()[-1]) == (0, "closed")

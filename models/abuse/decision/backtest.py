@@ -13,6 +13,7 @@ an audited random slice would make it unbiased.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from features.errors import InputError
 from models.abuse.decision.actions import ACTIONS, ALLOW, CAP, HOLD, WITHHOLD, Decider, Floats
 from models.abuse.decision.budgets import GRID
+from models.abuse.decision.intervals import share_of_clusters
 from models.abuse.decision.review_queue import WAITING, reviewed_on
 from models.abuse.decision.standing import (
     NEVER,
@@ -34,6 +36,9 @@ from models.abuse.decision.standing import (
 )
 from models.abuse.detect import Detected
 from models.abuse.marks import DAY
+
+REVIEW_MINUTES = 4
+"""A person's time for a case, as ``actions.REMEDIES`` reckons it."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Past:
     start: int
     end: int
     _levels: dict[float, Reached] = field(default_factory=dict, repr=False)
+    _stakes: dict[float, Floats] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.end <= self.start:
@@ -60,6 +66,23 @@ class Past:
         if level not in self._levels:
             self._levels[level] = reached(self.found, level)
         return self._levels[level]
+
+    def at_stake(self, level: float) -> Floats:
+        """Cents at stake (n,) when each account reached a score."""
+        if level not in self._stakes:
+            self._stakes[level] = stakes(self.spent, self.reached(level).at, self.typical_cents)
+        return self._stakes[level]
+
+    @cached_property
+    def spent(self) -> pd.DataFrame:
+        """Discounts taken: account, us, cents."""
+        return spending(self.found)
+
+    @cached_property
+    def typical_cents(self) -> float:
+        """What a coupon was worth before the window, or in it where nothing is known of before."""
+        before = self.spent[self.spent["us"] < self.start]
+        return typical_coupon_cents(before if len(before) else self.spent)
 
     @property
     def days(self) -> int:
@@ -91,7 +114,9 @@ def backtest(past: Past, decider: Decider, per_day: int) -> Backtest:
     daily["opened"] = np.bincount(day, minlength=past.days)[: past.days]
     daily["reviewed"] = np.bincount(done[done >= 0], minlength=past.days)[: past.days]
     daily["waiting"] = (daily["opened"] - daily["reviewed"]).cumsum()
-    return Backtest(decider, accounts, daily, _figures(past, accounts, cases.assign(day=day, done=done), daily))
+    figures = _figures(past, accounts, cases.assign(day=day, done=done), daily)
+    figures |= _intervals(accounts) | _expected(past, decider, accounts, len(cases))
+    return Backtest(decider, accounts, daily, figures)
 
 
 def changes(before: Backtest, after: Backtest) -> pd.DataFrame:
@@ -111,9 +136,7 @@ def _acted_on(past: Past, decider: Decider) -> pd.DataFrame:
     """
     found = past.found
     count = len(found.accounts)
-    spent = spending(found)
-    before = spent[spent["us"] < past.start]
-    typical = typical_coupon_cents(before if len(before) else spent)
+    typical = past.typical_cents
     decider = replace(decider, coupon_cents=typical)
     case = cases_of(found, decider.thresholds.review)
     first, last = np.full(count, ALLOW, "U8"), np.full(count, ALLOW, "U8")
@@ -122,7 +145,7 @@ def _acted_on(past: Past, decider: Decider) -> pd.DataFrame:
     for level in decider.levels(GRID):
         there = past.reached(level)
         here = np.flatnonzero(there.at < past.end)
-        stake[here] = stakes(spent, there.at, typical)[here]
+        stake[here] = past.at_stake(level)[here]
         p[here] = there.score[here]
         chosen = decider.actions(p[here], stake[here], company(there.at, case)[here])
         # A cap gives way to a stricter action; what it kept until then is not counted.
@@ -152,8 +175,7 @@ def _acted_on(past: Past, decider: Decider) -> pd.DataFrame:
 
 def _money(past: Past, decider: Decider, accounts: pd.DataFrame) -> tuple[Floats, Floats]:
     """Cents that each account took in the window, and what of it the rule would have kept."""
-    spent = spending(past.found)
-    spent = spent[(spent["us"] >= past.start) & (spent["us"] < past.end)]
+    spent = past.spent[(past.spent["us"] >= past.start) & (past.spent["us"] < past.end)]
     merged = spent.merge(accounts.assign(place=np.arange(len(accounts))), on="account")
     released = (merged["reviewed_day"] >= 0) & (merged["first"] == HOLD) & merged["abusive"].eq(0.0)
     until = np.where(released, past.start + (merged["reviewed_day"] + 1) * DAY, NEVER)
@@ -203,6 +225,47 @@ def _figures(past: Past, accounts: pd.DataFrame, cases: pd.DataFrame, daily: pd.
         "expected_cents_stopped": float((stopped * accounts["p"]).sum()),
     }
     return figures
+
+
+def _intervals(accounts: pd.DataFrame) -> dict[str, float]:
+    """95 % intervals of the rates that verdicts and look-alikes give; a case is one piece of luck, not each member."""
+    touched = (accounts["action"] != ALLOW).to_numpy()
+    judged, bad = accounts["abusive"].notna().to_numpy(), accounts["abusive"].eq(1.0).to_numpy()
+    alike, case = accounts["look_alike"].to_numpy(bool), accounts["case"].to_numpy(np.int64)
+    asked = {
+        "precision_of_judged": (bad, judged & touched),
+        "recall_of_judged": (touched, bad),
+        "look_alike_review_rate": (touched, alike),
+    }
+    found: dict[str, float] = {}
+    for name, (what, among) in asked.items():
+        low, high = share_of_clusters(what[among], case[among])
+        found |= {f"{name}_low": low, f"{name}_high": high, f"{name}_of": float(among.sum())}
+    return found
+
+
+def _expected(past: Past, decider: Decider, accounts: pd.DataFrame, cases: int) -> dict[str, float]:
+    """What the rule is expected to do to everybody, judged or not, by the last word of the scores.
+
+    ``cost_cents`` is what abusers still take, what honest people are annoyed by, and the work of the cases.
+    """
+    last = past.found.accounts["score"].to_numpy(np.float64)
+    p = last[accounts["account"].to_numpy(np.int64)]
+    taken, stopped = accounts["taken_cents"].to_numpy(np.float64), accounts["stopped_cents"].to_numpy(np.float64)
+    action = accounts["action"]
+    rub = action.map({name: of.friction for name, of in decider.remedies.items()}).to_numpy(np.float64)
+    caught, lost = float((p * stopped).sum()), float((p * (taken - stopped)).sum())
+    friction = float(((1 - p) * rub).sum()) * past.typical_cents
+    effort = cases * (decider.remedies[HOLD].effort * past.typical_cents + decider.review_price_cents)
+    return {
+        "caught_cents": caught,
+        "lost_cents": lost,
+        "honest_met": float((1 - p)[(action != ALLOW).to_numpy()].sum()),
+        "friction_cents": friction,
+        "effort_cents": effort,
+        "cost_cents": lost + friction + effort,
+        "review_hours_per_day": cases / past.days * REVIEW_MINUTES / 60,
+    }
 
 
 def _share(what: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:

@@ -1,0 +1,77 @@
+"""Cross tables: coupon × category, user tag, member tier, time; one measure at a time, everything in the file."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+
+from serving.console.desk import Desk
+from serving.console.export import send
+from serving.console.forms import Form, query_of
+from serving.performance.fresh import Fresh
+from serving.performance.goods import categories
+from serving.performance.period import Period, period_of
+from serving.performance.pivots import BY, MEASURES, Pivot, pivot
+from serving.performance.tiles import campaign_ids
+
+SHOWN = 40
+HEATS = 5
+
+
+def add(app: FastAPI, desk: Desk) -> None:
+    """``/cross``, and the whole table as CSV."""
+    fresh = Fresh(desk.store.clock)
+
+    async def table(form: Form) -> tuple[str, Period, Pivot]:
+        by = form.choice("by", BY, "category")
+        chosen = period_of(
+            form.one("from"), form.one("to"), desk.zone, desk.store.clock(), campaign=form.text("campaign", 80)
+        )
+
+        async def compute() -> Pivot:
+            known = await asyncio.to_thread(categories, desk.settings.tables) if by == "category" else {}
+            found: Pivot = await desk.store.fetch(lambda connection: pivot(connection, by, chosen, desk.zone, known))
+            return found
+
+        _, found = await fresh.get((by, chosen), compute)
+        return by, chosen, found
+
+    @app.get("/cross", response_class=HTMLResponse, include_in_schema=False)
+    async def cross(request: Request) -> Response:
+        visitor = await desk.enter(request, "performance.read")
+        form = query_of(request)
+        by, _, found = await table(form)
+        measures = [name for name in MEASURES if by != "category" or name not in ("claimed", "use_rate")]
+        measure = form.choice("measure", measures, "used")
+        return desk.page(
+            request, visitor, "cross.html", "nav.cross", form=form, by=by, bys=BY, measure=measure, measures=measures,
+            found=found, rows=found.rows[:SHOWN], columns=_columns(by, found), heat=_heat(found, measure),
+            campaigns=await desk.store.fetch(campaign_ids), query=request.url.query,
+        )  # fmt: skip
+
+    @app.get("/cross.csv", include_in_schema=False)
+    async def download(request: Request) -> Response:
+        visitor = await desk.enter(request, "export")
+        by, _, found = await table(query_of(request))
+        rows = [(*key, *_figures(cell)) for key, cell in sorted(found.cells.items())]
+        rows.append(("total", "", *_figures(found.total)))
+        return await send(desk, visitor, f"coupons-by-{by}", ("template", by, *MEASURES), rows)
+
+
+def _figures(cell: Any) -> list[object]:
+    return [cell.measure(name) for name in MEASURES]
+
+
+def _columns(by: str, found: Pivot) -> tuple[str, ...]:
+    """The columns that a page has room for: the latest days, else the first by name."""
+    return found.columns[-SHOWN:] if by in ("day", "week") else found.columns[:SHOWN]
+
+
+def _heat(found: Pivot, measure: str) -> dict[tuple[str, str], int]:
+    """Shade 1–5 of each cell against the largest."""
+    values = {key: cell.measure(measure) or 0.0 for key, cell in found.cells.items()}
+    top = max(values.values(), default=0.0)
+    return {key: min(HEATS, int(value / top * HEATS) + 1) for key, value in values.items() if top > 0 and value > 0}

@@ -1,0 +1,60 @@
+"""Words of the feedback page: recall, precision, agreement, verdicts."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "feedback.title": ("What we catch and what we miss", "抓住了什么，漏掉了什么"),
+    "feedback.recall": ("Recall of the detectors", "检出率（召回）"),
+    "feedback.recall.help": (
+        "Share of abusive redemptions that were flagged, estimated from a blind random slice of what was not.",
+        "在全部作弊核销中被标记的占比，由未标记核销的盲审随机样本估计。",
+    ),
+    "feedback.precision": ("Precision of the flags", "标记准确率"),
+    "feedback.precision.help": ("Of flagged redemptions that were judged.", "以已裁决的被标记核销计。"),
+    "feedback.missed": ("Missed, by the audit", "审计推算的漏检"),
+    "feedback.missed.help": ("redemptions; {hits} abusive of {n} judged blind", "笔核销；盲审 {n} 笔，作弊 {hits} 笔"),
+    "feedback.kappa": ("Agreement of reviewers", "审核一致性"),
+    "feedback.kappa.help": (
+        "{share} equal verdicts on {n} cases judged twice; Cohen's kappa",
+        "双人审核 {n} 案，结论一致 {share}；Cohen κ",
+    ),
+    "feedback.interval": ("95 %: {low} to {high}", "95%：{low} 至 {high}"),
+    "feedback.too_few": ("not known yet", "尚无法估计"),
+    "feedback.audit": ("The blind audit", "盲审抽样"),
+    "feedback.audit.help": (
+        "{share} of redemptions that nothing flagged are drawn at random and judged without score, reasons or source.",
+        "未被标记的核销中随机抽取 {share}，在不显示分数、原因和来源的情况下审核。",
+    ),
+    "feedback.audit.none": ("No redemption has been drawn from yet.", "尚未开始抽样。"),
+    "feedback.period": ("Redemptions between", "核销时间范围"),
+    "feedback.flagged": ("Flagged redemptions", "被标记的核销"),
+    "feedback.unflagged": ("Not flagged", "未被标记"),
+    "feedback.drawn": ("Drawn for the audit", "抽入审计"),
+    "feedback.waiting": ("Waiting to be judged", "等待审核"),
+    "feedback.differ": ("Where two people differ", "两人结论不一致"),
+    "feedback.differ.none": ("Nobody differs so far.", "目前没有分歧。"),
+    "feedback.case": ("Case", "案件"),
+    "feedback.first": ("First verdict", "首次结论"),
+    "feedback.second": ("Second look", "二次审核"),
+    "feedback.reviewers": ("Reviewers", "审核员"),
+    "feedback.reviewer": ("Who", "人员"),
+    "feedback.decided": ("Decided", "已裁决"),
+    "feedback.abusive": ("Abusive", "判为作弊"),
+    "feedback.hours": ("Hours from opening to verdict, median", "从立案到裁决的小时数（中位）"),
+    "feedback.verdicts": ("Latest verdicts", "最近的结论"),
+    "feedback.verdicts.help": (
+        "The table that models are trained on: one row per user.",
+        "用于训练模型的表：每个用户一行。",
+    ),
+    "feedback.verdicts.none": (
+        "No verdict yet. Decide a case and it appears here.",
+        "尚无结论。裁决案件后将在此显示。",
+    ),
+    "feedback.user": ("User", "用户"),
+    "feedback.at": ("When", "时间"),
+    "feedback.verdict": ("Verdict", "结论"),
+    "feedback.source": ("Source", "来源"),
+    "feedback.source.reviewer": ("reviewer", "审核员"),
+    "feedback.source.audit": ("blind audit", "盲审"),
+    "feedback.source.chargeback": ("chargeback", "拒付"),
+}

@@ -90,7 +90,8 @@ def judge_policy(
     held_out = decisions_of(frame, policy, uplift, registry.champion("abuse"))
     found = compare(policy, held_out)
     report = report_of(found, curves(held_out), _fair(settings, policy, held_out, frame))
-    page = report.write(out)
+    versions = {"policy_version": champion.version, "uplift_version": uplift.version}
+    page = report.add_figures({**versions, "judged_after": after.isoformat()}).write(out)
     registry.note("policy", champion.version, lift_low=f"{found.named(POLICY).lift.low:.4f}")
     tell("the policy is judged", 1.0)
     return Evaluation(champion.version, uplift.version, after, found, page, dict(report.figures))

@@ -34,6 +34,7 @@ from pipelines.build_features import last_day
 from pipelines.known_abuse import known_abuse
 from pipelines.read_features import decisions_between, matrix_of, open_tables
 from pipelines.runtime import may_pass
+from pipelines.uplift_curves import curve_figures
 from pipelines.uplift_log import CODES, FEATURES, Parts, offers_in, parts_of, trial_of
 from serving.settings import Settings, load_settings
 
@@ -133,7 +134,8 @@ def learn_from(
     looked_at = features(artefact, later)
     names = [str(one["name"]) for one in looked_at]
     found = find(verdict, train, later, _effects(artefact, later), names, seed)
-    page = gate_report(verdict, found, bundle, parts.cutoff).write(out)
+    report = gate_report(verdict, found, bundle, parts.cutoff)
+    page = report.add_figures(_beside(artefact, champion, challenger, parts, verdict.best_arm)).write(out)
     card = write_card(artefact, parts, verdict, champion, challenger, looked_at, out)
     tell("logging", 0.95)
     version = log_and_promote(registry, name, artefact, verdict, champion, challenger, out)
@@ -141,6 +143,21 @@ def learn_from(
     return Trained(
         version, verdict.passes, verdict.reason, answering, parts.cutoff, len(train), verdict, parts.rows, page, card
     )
+
+
+def _beside(
+    artefact: Artefact, champion: Loaded | None, challenger: Loaded | None, parts: Parts, best_arm: str
+) -> dict[str, object]:
+    """The curves of all who were judged, and which versions they are ("" where there was none to judge)."""
+    rival = {gate.CHAMPION: champion, gate.CHALLENGER: challenger}
+    models = {name: one.artefact for name, one in rival.items() if one is not None}
+    found = {name: _effects(one, parts.later) for name, one in {gate.CANDIDATE: artefact, **models}.items()}
+    return {
+        "trained_until": parts.cutoff.isoformat(),
+        "train_decisions": len(parts.train),
+        **{f"{name}_version": one.version if one else "" for name, one in rival.items()},
+        **curve_figures(parts.train, parts.later, found, best_arm),
+    }
 
 
 def artefact_of(bundle: Bundle, parts: Parts, seed: int) -> Artefact:

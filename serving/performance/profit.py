@@ -3,7 +3,13 @@
 The outcome of a decision is the margin of the orders that its user placed within the window behind it; margins of the
 shop's tables are after the discount, so the coupon's cost is in them. What nothing would have brought is estimated
 from the decisions that gave nothing, weighted by their logged chance (self-normalised inverse propensity), with an
-interval that knows that decisions of one user belong together. Fallbacks have no chance to compare with and stay out.
+interval that knows that decisions of one user belong together. Left out are fallbacks, which have no chance to compare
+with, and decisions whose only choice was nothing: with them it makes no difference what the policy does.
+
+Outcomes end where the tables end, and a decision counts when its whole window lies before that moment. The ledger
+knows newer orders, but only those at its till: who was given a coupon buys there, and many who were given none are in
+the tables alone. To add the ledger's redemptions for the time behind the tables would count the orders of one side
+only and find a profit where there is none.
 """
 
 from __future__ import annotations
@@ -11,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +24,12 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from models.policy.ope import Logged, difference, snips
+from serving.performance.shop_tables import Margins
 from serving.store.schema import decisions
 
 WINDOW = timedelta(days=7)
 FEWEST = 100
-_STATES = ("paid", "shipped", "completed")
+_ONLY_NONE = '["none"]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +48,17 @@ class Profit:
 
 
 def decided(connection: Connection, start: datetime, end: datetime) -> list[Any]:
-    """Decisions with a logged chance: user, moment, offer, propensity."""
+    """Decisions that had a choice and a logged chance: user, moment, offer, propensity."""
     columns = (decisions.c.user_id, decisions.c.decided_at, decisions.c.offer, decisions.c.propensity)
     asked = (decisions.c.decided_at >= start, decisions.c.decided_at < end, decisions.c.fallback.is_(False))
-    return list(connection.execute(select(*columns).where(*asked)))
+    return list(connection.execute(select(*columns).where(*asked, decisions.c.eligible != _ONLY_NONE)))
 
 
-def margins(folder: Path) -> pd.DataFrame | None:
-    """Orders of the shop's tables (user_id, placed_at, state, margin_cents); None where none were ingested."""
-    from features.engine import connect, load_tables
-
-    try:
-        orders = load_tables(connect(), folder, ["orders"])["orders"]
-    except (OSError, ValueError):
-        return None
-    frame: pd.DataFrame = orders.select("user_id", "placed_at", "state", "margin_cents").execute()
-    return frame if len(frame) else None
-
-
-def incremental(rows: Sequence[Any], orders: pd.DataFrame | None, window: timedelta = WINDOW) -> Profit:
-    """The profit of decisions (user, moment, offer, propensity) by the margins of ``orders``."""
-    if orders is None or not rows:
+def incremental(rows: Sequence[Any], shop: Margins | None, until: datetime, window: timedelta = WINDOW) -> Profit:
+    """The profit of decisions (user, moment, offer, propensity) by the orders that were known at ``until``."""
+    if shop is None or not rows:
         return Profit(len(rows), 0, None)
-    known = pd.Timestamp(orders.placed_at.max()).to_pydatetime()
+    known = min(shop.known, until)
     settled = [row for row in rows if row[1] + window <= known]
     nothing = sum(row[2] == "none" for row in settled)
     if nothing < FEWEST or nothing == len(settled):
@@ -72,7 +66,7 @@ def incremental(rows: Sequence[Any], orders: pd.DataFrame | None, window: timede
     chance = np.array([row[3] for row in settled])
     given = np.array([row[2] != "none" for row in settled])
     users = np.array([row[0] for row in settled], dtype=object)
-    reward = _within(settled, orders[orders.state.isin(_STATES)], window)
+    reward = _within(settled, shop.orders, window)
     taken = given.astype(int)
     target = np.stack([np.where(given, 1 - chance, chance), np.where(given, chance, 1 - chance)], axis=1)
     as_was = Logged(taken, reward, chance, target, cluster=users)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+_ROWS = 500
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -15,13 +16,29 @@ def sheet(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     >>> sheet(["name", "cents"], [["=1+1", -5]]).decode("utf-8-sig").splitlines()
     ['name,cents', "'=1+1,-5"]
     """
-    text = io.StringIO()
+    return b"".join(pieces(head, rows))
+
+
+def pieces(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
+    """The same file in pieces, so that a large one can be sent while it is written."""
+    text = io.StringIO("\ufeff")
+    text.seek(0, io.SEEK_END)
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(head)
-    writer.writerows([harmless(value) for value in row] for row in rows)
-    return text.getvalue().encode("utf-8-sig")
+    for n, row in enumerate(rows, 1):
+        writer.writerow([harmless(value) for value in row])
+        if n % _ROWS == 0:
+            yield _taken(text)
+    yield _taken(text)
 
 
 def harmless(value: object) -> object:
     """Numbers stay numbers; text that a spreadsheet would take for a formula does not."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _taken(text: io.StringIO) -> bytes:
+    data = text.getvalue().encode("utf-8")
+    text.seek(0)
+    text.truncate()
+    return data

@@ -66,7 +66,7 @@ class Live:
 
 
 class People:
-    """Makes people, each a page of a browser of their own; ``faults`` are what scripts and the console complained of."""
+    """Makes people, each a page of a browser of their own; ``faults`` are what scripts complained of."""
 
     def __init__(self, chromium: Browser, live: Live) -> None:
         self._chromium = chromium

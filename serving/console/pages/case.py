@@ -141,7 +141,8 @@ class _Pages:
         return desk.page(
             request, visitor, "case.html", "case.title", status,
             view=view, case=case, evidence=view.evidence, at=_address(case_id), now=now, typed=typed or Typed(),
-            wrong=message, kept=typed is not None, rows=rows, drawing=drawing_of(view.evidence, rows, t, ""), zone=timezone,
+            wrong=message, kept=typed is not None, zone=timezone,
+            rows=rows, drawing=drawing_of(view.evidence, rows, t, ""),
             days=days_of(told[:LINES], desk.zone), cut=len(told) > LINES or view.evidence.timeline_cut, who=who,
             due=case.opened_at + timedelta(hours=desk.settings.console.sla_hours),
             holder=holder, mine=holder == visitor.actor, open=case.state == OPEN, decided=case.state == DECIDED,

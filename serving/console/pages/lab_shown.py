@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from serving.console.charts import Bar, bars
 from serving.console.formats import Formats
 from serving.console.texts import Texts
 from serving.review.rules import FIELDS, HUBS, Difference
+from serving.staff.sheet import sheet
 
 _UNITS = {field.name: field.unit for field in FIELDS}
 WAYS = ("newly", "released", "otherwise")
@@ -160,16 +159,10 @@ def accounts(path: Path, way: str, offset: int, limit: int) -> tuple[list[dict[s
     return table.slice(offset, limit).to_pylist(), table.num_rows
 
 
-def as_csv(path: Path) -> str | None:
+def as_csv(path: Path) -> bytes | None:
     """All of them as CSV; what a spreadsheet would take for a formula is made text."""
     found = accounts(path, "", 0, 2**31)
     if found is None:
         return None
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["user_id", "before", "after", "p", "stake_cents", "way"])
-    for row in found[0]:
-        user = str(row["user_id"])
-        safe = f"'{user}" if user[:1] in "=+-@\t\r" else user
-        writer.writerow([safe, row["before"], row["after"], f"{row['p']:.4f}", row["stake_cents"], row["way"]])
-    return out.getvalue()
+    head = ("user_id", "before", "after", "p", "stake_cents", "way")
+    return sheet(head, [[f"{row[name]:.4f}" if name == "p" else row[name] for name in head] for row in found[0]])

@@ -232,7 +232,7 @@ async def test_a_blind_case_tells_facts_only(small_shop: Any) -> None:
     case_id = small_shop.store.read(open_cases)[0].case_id
     browser = await taken(small_shop, case_id)
     html = (await browser.get(f"/cases/{case_id}")).text
-    for hidden in ("0.88", "0.8765", REASON.en, "audit", "user:u1", TEXTS["case.for"][0], TEXTS["case.history"][0]):
+    for hidden in ("88%", "0.8765", REASON.en, "audit", "user:u1", TEXTS["case.for"][0], TEXTS["case.history"][0]):
         assert hidden not in html, hidden
     table = html.split('id="members"')[1].split("</tbody>")[0]
     assert "Freeze" not in table.replace('<option value="freeze">Freeze', "")
@@ -242,7 +242,7 @@ async def test_a_blind_case_tells_facts_only(small_shop: Any) -> None:
     page = await previewed(browser, case_id, action="allow", reason_code="household")
     sent = hidden_of(page.text, f"/cases/{case_id}/judge")
     after = await browser.client.post(f"/cases/{case_id}/judge", data=sent)
-    assert "0.88" in after.text
+    assert "88%" in after.text
     assert REASON.en in after.text
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from serving.performance.profit import WINDOW, incremental
+from serving.performance.shop_tables import STATES, Margins
 
 START = datetime(2026, 4, 1)
 
@@ -30,6 +31,13 @@ def made(n: int = 2_000) -> tuple[list[tuple[str, datetime, str, float]], pd.Dat
     return rows, pd.DataFrame(orders, columns=["user_id", "placed_at", "state", "margin_cents"])
 
 
+END = START + timedelta(days=90)
+
+
+def known(orders: pd.DataFrame) -> Margins:
+    return Margins(orders[orders.state.isin(STATES)], pd.Timestamp(orders.placed_at.max()).to_pydatetime())
+
+
 def test_it_is_the_naive_weighted_difference() -> None:
     rows, orders = made()
     kept = [tuple(order) for order in orders.itertuples(index=False) if order.state != "cancelled"]
@@ -39,7 +47,7 @@ def test_it_is_the_naive_weighted_difference() -> None:
     ]
     weights = [1 / row[3] if row[2] == "none" else 0.0 for row in rows]
     nothing = sum(w * r for w, r in zip(weights, rewards, strict=True)) / sum(weights)
-    found = incremental(rows, orders)
+    found = incremental(rows, known(orders), END)
     assert found.value == pytest.approx(sum(rewards) - len(rows) * nothing)
     assert found.low is not None
     assert found.high is not None
@@ -48,14 +56,14 @@ def test_it_is_the_naive_weighted_difference() -> None:
 
 def test_too_few_without_a_coupon_give_no_number() -> None:
     rows, orders = made(150)
-    found = incremental(rows, orders)
+    found = incremental(rows, known(orders), END)
     assert found.nothing < 100
     assert found.value is None
-    assert incremental(rows, None).known is None
-    assert incremental([], orders).n == 0
+    assert incremental(rows, None, END).known is None
+    assert incremental([], known(orders), END).n == 0
 
 
 def test_decisions_whose_window_is_still_open_stay_out() -> None:
     rows, orders = made()
     late = [("x", START + timedelta(days=58), "none", 0.5)] * 300
-    assert incremental([*rows, *late], orders).n == len(rows)
+    assert incremental([*rows, *late], known(orders), END).n == len(rows)

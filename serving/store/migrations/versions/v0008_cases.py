@@ -115,9 +115,7 @@ def _refill_flags() -> None:
     for case_id, flagged_at, detail in _cases(connection):
         found = detail["flags"]
         first = json.dumps(found[0]["reasons"][:_SHOWN], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        connection.execute(
-            told, {"source": detail["source"], "members": len(found), "first": first, "id": case_id}
-        )
+        connection.execute(told, {"source": detail["source"], "members": len(found), "first": first, "id": case_id})
         op.bulk_insert(
             flags,
             [

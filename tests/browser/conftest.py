@@ -21,8 +21,9 @@ FLAGS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """For one file of tests: while Playwright's own loop runs in this thread, no asynchronous test can."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None and os.environ.get("FAIRDEAL_TEST_BROWSER") == "required":
         pytest.fail("no Chromium on this machine, and FAIRDEAL_TEST_BROWSER=required")

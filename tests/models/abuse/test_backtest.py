@@ -31,7 +31,9 @@ def detected(events: list[Event], accounts: int, links: pd.DataFrame = NO_LINKS)
     rows["kind"] = "order"
     for column in ("device_n_ever", "address_n_ever", "ip_n_ever", "full_orders_ever"):
         rows[column] = 0.0
-    names = pd.DataFrame({"user_id": [f"u{i}" for i in range(accounts)]})
+    last = {who: score for who, _, score, _ in sorted(events, key=lambda event: event[1])}
+    scores = [last.get(i, 0.0) for i in range(accounts)]
+    names = pd.DataFrame({"user_id": [f"u{i}" for i in range(accounts)], "score": scores})
     return Detected(rows, pd.DataFrame(index=rows.index), names, links, 0)
 
 

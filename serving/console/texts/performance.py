@@ -238,9 +238,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "models.judged_on": ("judged on {n} held-out decisions", "基于 {n} 条留出决策"),
     "models.compared": (
         "“New model” is the candidate of that training; it was judged beside champion {champion} and challenger"
-        " {challenger} (a dash: there was none to judge on the same offers and decisions).",
+        " {challenger} (a dash: there was none to judge on the same offers and decisions). A champion that learnt from"
+        " some of these decisions looks better than it is.",
         "“新模型”指该次训练的候选模型；同时评判的现任模型为 {champion}，挑战者为 {challenger}"
-        "（“–”表示没有可在相同券与决策上评判的模型）。",
+        "（“–”表示没有可在相同券与决策上评判的模型）。若现任模型训练时用过其中部分决策，其结果会偏高。",
     ),
     "models.beaten": ("Earns more by estimate:", "估计收益更高："),
     "models.beaten.shown": ("shown at 95 %", "在 95% 水平上成立"),
@@ -271,7 +272,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "models.lifts": ("Lift over no coupons with 95 % intervals", "相对不发券的增益与 95% 区间"),
     "models.profit": ("profit per decision", "每次决策利润"),
-    "models.profits": ("Profit within the same budget, with 95 % intervals", "同一预算下的利润与 95% 区间"),
+    "models.profits": ("Profit of all that were compared, with 95 % intervals", "各方案利润与 95% 区间"),
     "models.name.candidate": ("New model", "新模型"),
     "models.name.champion": ("Champion", "现任模型"),
     "models.name.challenger": ("Challenger", "挑战者"),
